@@ -1,0 +1,160 @@
+"""The command line: thin verbs over the library."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from PIL import Image
+from tqdm import tqdm
+
+from colorlib import data as data_sets
+from colorlib import metrics, train as training
+from colorlib.colorize import DEFAULT_WEIGHTS, colorize as colorize_image
+from colorlib.errors import ColorlibError
+from colorlib.models import PRESETS, build
+
+app = typer.Typer(
+    help="Colorize grayscale photographs, and train the networks that do.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best one here.")]
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is one sentence and status 1."""
+    try:
+        app()
+    except ColorlibError as error:
+        print(f"colorlib: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def colorize(
+    photo: Annotated[Path, typer.Argument(help="A photograph, gray or in colour.")],
+    out: Annotated[Path, typer.Option(help="Where to write the colour photograph.")],
+    weights: Annotated[
+        str, typer.Option(help="The name of shipped weights, or a file.")
+    ] = DEFAULT_WEIGHTS,
+    working_size: Annotated[
+        int | None,
+        typer.Option(help="Shorter side the network sees; by default what it was trained at."),
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Colorize a photograph; its lightness and size are kept."""
+    if out.exists():
+        raise ColorlibError(f"{out} exists already and is not overwritten")
+    if out.suffix.lower() not in Image.registered_extensions():
+        raise ColorlibError(f"{out} does not end like an image file, such as .png or .jpg")
+    if not out.parent.is_dir():
+        raise ColorlibError(f"there is no folder {out.parent}")
+    result = colorize_image(_open(photo), weights, working_size, _device(device))
+    _save(result, out)
+    print(f"{out}: {result.width} x {result.height} pixels")
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="The run folder; a stopped run goes on there.")],
+    data: Annotated[
+        list[str],
+        typer.Option(help="A data set or folder of photos; repeat it to join or weight several."),
+    ] = ["samples"],  # noqa: B006 - typer needs a plain default and does not change it
+    preset: Annotated[str, typer.Option(help=f"One of: {', '.join(PRESETS)}.")] = "baseline",
+    width: Annotated[float, typer.Option(help="Factor on the channels of every layer.")] = 1.0,
+    size: Annotated[int, typer.Option(help="Side of the packed photographs.")] = 64,
+    crop: Annotated[int | None, typer.Option(help="Train on random crops of this side.")] = None,
+    flip: Annotated[bool, typer.Option(help="Mirror photographs at random.")] = False,
+    epochs: Annotated[int, typer.Option()] = 60,
+    repeats: Annotated[int, typer.Option(help="Visits to each photograph an epoch.")] = 1,
+    batch_size: Annotated[int, typer.Option()] = 16,
+    learning_rate: Annotated[float, typer.Option()] = 1e-3,
+    cosine: Annotated[bool, typer.Option(help="Let the learning rate fall to zero.")] = False,
+    bf16: Annotated[bool, typer.Option(help="Compute in bfloat16.")] = False,
+    min_chroma: Annotated[
+        float, typer.Option(help="Leave out training photos grayer than this, in Lab units.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option()] = 0,
+    device: Device = "auto",
+) -> None:
+    """Train a network and keep its metrics and weights in a run folder."""
+    settings = training.Settings(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        cosine=cosine,
+        crop=crop,
+        flip=flip,
+        repeats=repeats,
+        bf16=bf16,
+        seed=seed,
+    )
+    torch.manual_seed(seed)
+    model = build(preset, width=width)
+    packs = {
+        split: data_sets.pack(
+            [photo for name in data for photo in data_sets.photos(name, split)],
+            size,
+            progress=lambda items, split=split: tqdm(items, desc=f"packing {split}"),
+        )
+        for split in ("train", "val")
+    }
+    if min_chroma > 0:
+        packs["train"] = packs["train"].colourful(min_chroma)
+    history = training.fit(
+        model, packs["train"], packs["val"], settings, out, _device(device)
+    )
+    best = min(history, key=lambda row: row["val_loss"])
+    print(f"{len(packs['train'])} photos trained on, {len(packs['val'])} held out")
+    rows = metrics.yardsticks(packs["train"], packs["val"])
+    rows[f"{preset}, epoch {best['epoch']}"] = best["val_loss"]
+    for name, loss in rows.items():
+        print(f"{name:24} held-out loss {loss:.5f}, {metrics.rmse_in_lab(loss):5.2f} Lab units")
+    print(f"weights: {out / 'best.safetensors'}")
+
+
+@app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="A class of the MIT CVCL collection.")],
+    url: Annotated[str, typer.Option(help="Where the archive lies.")] = data_sets.CVCL_URL,
+) -> None:
+    """Fetch a data set; every file is verified."""
+    print(data_sets.download(name, url))
+
+
+def _device(name: str) -> str:
+    device = training.auto_device() if name == "auto" else name
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ColorlibError(f"there is no device {device!r} here") from error
+    return device
+
+
+def _open(path: Path) -> Image.Image:
+    if not path.is_file():
+        raise ColorlibError(f"there is no file {path}")
+    try:
+        image = Image.open(path)
+        image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ColorlibError(f"{path} cannot be read as an image") from error
+    return image
+
+
+def _save(image: Image.Image, path: Path) -> None:
+    """Write an image under a temporary name first: whole or not at all."""
+    partial = path.with_name(f".partial-{path.name}")
+    try:
+        image.save(partial)
+        partial.rename(path)
+    except OSError as error:
+        raise ColorlibError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
