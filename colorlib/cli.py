@@ -108,7 +108,7 @@ def train(
     if min_chroma > 0:
         packs["train"] = packs["train"].colourful(min_chroma)
     history = training.fit(
-        model, packs["train"], packs["val"], settings, out, _device(device)
+        model, packs["train"], packs["val"], settings, out, _device(device), progress=True
     )
     best = min(history, key=lambda row: row["val_loss"])
     print(f"{len(packs['train'])} photos trained on, {len(packs['val'])} held out")

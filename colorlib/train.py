@@ -66,6 +66,7 @@ def fit(
     settings: Settings,
     out: Path | str | None = None,
     device: str | torch.device = "cpu",
+    progress: bool = False,
 ) -> list[dict[str, float]]:
     """Train a network in place.
 
@@ -79,6 +80,7 @@ def fit(
             ``last.safetensors``, from where a stopped run goes on when called
             again with the same arguments.
         device: "cpu", "cuda", ...
+        progress: show a progress bar.
 
     Returns:
         One dict an epoch with the keys `COLUMNS`. Losses are means of
@@ -105,8 +107,13 @@ def fit(
         out.mkdir(parents=True, exist_ok=True)
         history = _resume(out / "last.safetensors", run, model, optimizer)
         _write_metrics(history, out)  # a run killed in between may have written a row more
-    epochs = tqdm(range(len(history), settings.epochs), desc="epochs", unit="epoch",
-                  initial=len(history), total=settings.epochs)
+    epochs = tqdm(
+        range(len(history), settings.epochs),
+        unit="epoch",
+        initial=len(history),
+        total=settings.epochs,
+        disable=not progress,
+    )
     for epoch in epochs:
         rate = _learning_rate(settings, epoch)
         for group in optimizer.param_groups:

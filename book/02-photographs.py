@@ -1,0 +1,275 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 2 Photographs
+#
+# *What you will be able to do:* name the data sets of the paper and what
+# stands in for them here; hold photographs out so that a result means
+# something; pack thousands of photographs so that training never waits
+# for them; say why the classifier of chapter 4 must be shown gray. *Runs
+# in* half a minute on two CPU cores.
+
+# %% tags=["remove-cell"]
+# On Colab, install the library; anywhere else it is already there.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("colorlib") is None:
+    source = "https://github.com/colorlib/attention-colorization"
+    subprocess.check_call(
+        [sys.executable, "-m", "pip", "install", "-q",
+         f"colorlib @ git+{source}"]
+    )
+
+# %% tags=["hide-input"]
+import tempfile
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from colorlib import data, figures, lab, metrics
+
+# %% [markdown]
+# ## What the paper says
+#
+# > In order to train the network, we have considered a few dataset [...]
+# > The FloydHub Public dataset consists of 9500 images taken by
+# > professional photographers with a validation set of 500 images. [...]
+# > For the purpose of this project, we are going to use the images in the
+# > "Open Country" category [...] We randomly sample 60000 images of the
+# > ImageNet dataset and 500 for the testing set. (section 3.6)
+#
+# | the paper | training / testing | here |
+# | --- | --- | --- |
+# | MIT CVCL, open country | 361 / 50 | `open-country`: the class has 410 photographs, not 411; one published split, 360 / 50 |
+# | ImageNet subset | 60,000 / 500 | any ImageNet-style folder; the paper's list was never published |
+# | FloydHub Unsplash | 9,500 / 500 | the set is gone; any folder of photographs takes its place |
+# | | | `samples`: 48 photographs that install with the book, so that every page can train for real without a download |
+#
+# No list of files exists for any of the paper's three sets. A result on
+# photographs that nobody can name cannot be repeated; so every split in
+# this library is a file or a rule that depends on nothing but the
+# photographs' bytes.
+
+# %% [markdown]
+# ## The photographs that come with the book
+#
+# `samples` are colour photographs from Peter Corke's Machine Vision
+# Toolbox data (MIT licence): a university campus in the sun, flower beds,
+# a few sights, tomatoes. We left out what is gray, drawn, taken from the
+# air, the second of a stereo pair, or known as somebody's test image.
+
+# %%
+train, val, test = (
+    data.pack(data.photos("samples", split), 96) for split in data.SPLITS
+)
+print(len(train), "to train on,", len(val), "to choose when to stop,",
+      len(test), "to report")
+
+# %% mystnb={"figure": {"caption": "The training photographs.", "name": "fig-train-photos"}, "image": {"alt": "Contact sheet of 32 small colour photographs: brick and sandstone campus buildings, tulips and other flowers, a road, rocks, a brick wall, tomato plants."}}
+figures.sheet(train.lab())
+
+# %% mystnb={"figure": {"caption": "The photographs that are never trained on: first the six used to choose when to stop, then the ten on which results are reported.", "name": "fig-held-out-photos"}, "image": {"alt": "Contact sheet of 16 small colour photographs: campus buildings and palms, tulips, a white church, the Eiffel Tower twice, a path through a park."}}
+figures.sheet(torch.cat((val.lab(), test.lab())))
+
+# %% [markdown]
+# ## What held out means
+#
+# The split is by whole photographs. Cutting one photograph into training
+# and test crops would let the network remember the colour of *this* wall
+# and would call it knowledge. The five campus photographs in the test
+# list are those that the toolbox's author put into a folder named
+# `holdout`. They are not easy to miss, though: the same campus, the same
+# afternoon.
+
+# %% mystnb={"figure": {"caption": "The five campus photographs of the test list (top) over training photographs taken a moment before or after (bottom). No photograph appears twice, but places do: results on this small set say how well a network colours more of the same, which the paper calls training and testing on similar images. Chapter 6 asks about the rest of the world.", "name": "fig-neighbours"}, "image": {"alt": "Five pairs of small photographs, one above the other: brick building, brick and sandstone building, tree on a lawn, palms, palms with a concrete building. Each pair shows the same place from another angle."}}
+def stems(photographs):
+    return [Path(name).stem for name in photographs.names]
+
+
+campus = ("492", "502", "508", "511", "513")
+neighbours = ("491", "505", "509", "512", "515")
+tested = [stems(test).index(f"P1070{n}") for n in campus]
+trained = [stems(train).index(f"P1070{n}") for n in neighbours]
+figures.sheet(
+    torch.cat((test.lab(tested), train.lab(trained))), columns=5
+)
+
+# %% [markdown]
+# For a folder of your own, or a collection without a published split, the
+# rule is: order the files by the SHA-256 of their bytes; the first tenth
+# is tested on, the next tenth is for choosing when to stop, the rest is
+# trained on. A hash is as good as a die, and everybody throws the same
+# number. Renaming or copying the folder changes nothing:
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    for i in range(20):
+        shade = Image.new("RGB", (32, 32), (12 * i, 128, 200 - 9 * i))
+        shade.save(Path(folder) / f"holiday-{i}.png")
+    for split in data.SPLITS:
+        print(f"{split:5}", len(data.photos(folder, split)), "photos")
+
+# %% [markdown]
+# The originals of the paper's own class are one command away (`colorlib
+# download open-country`); each file is checked against its published
+# SHA-256 before it is used.
+
+# %% [markdown]
+# ## Preprocessing: once, not every epoch
+#
+# > We have to first preprocess the image before feeding it to the network
+# > and reshape each image to the size of 224x224x3 and a grayscale version
+# > of 256x256x1 (section 3.6)
+#
+# *Reshape* could mean squeezing a 3:2 photograph into a square. We keep
+# proportions: the shorter side is resized, the middle is cut out.
+#
+# Decoding a JPEG and resizing it costs more than a training step on it
+# does on a GPU. `data.pack` does both once, and writes one file of bytes
+# that is mapped into memory: an epoch decodes nothing, and 60,000
+# photographs take no more memory than 300, because only the rows of the
+# current batch are read.
+
+# %%
+print(type(train.pixels).__name__, train.pixels.shape, train.pixels.dtype)
+batch = train.rgb([0, 5])
+print("a batch:", tuple(batch.shape), batch.dtype)
+L, ab = lab.normalize(train.lab([0, 5]))
+print("input:  ", tuple(L.shape), L.dtype)
+print("target: ", tuple(ab.shape), ab.dtype)
+
+# %% [markdown]
+# The file's name is a hash of the photographs' contents, their order and
+# the size, so a changed photograph can never be answered from an old
+# file.
+#
+# ## How much colour is there?
+#
+# Chroma, $\sqrt{a^2 + b^2}$, is the distance from gray. Photographs that
+# have none teach a network to paint nothing; `Packed.colourful` leaves
+# them out.
+
+# %% mystnb={"figure": {"caption": "Mean chroma of each training photograph, in Lab units. A network that always answers gray is wrong by this much.", "name": "fig-chroma"}, "image": {"alt": "Bar chart with one horizontal bar for each of 32 training photographs, sorted; the roof is near 3, most campus photographs near 10, flowers and tomatoes between 20 and 40."}}
+chroma = dict(zip(train.names, train.chroma(), strict=True))
+chroma = {
+    Path(name).stem: chroma[name]
+    for name in sorted(chroma, key=chroma.get, reverse=True)
+}
+figures.bars(chroma, "mean chroma (Lab units)")
+
+# %%
+for least in (0, 5, 10):
+    print(f"chroma of at least {least:2}:",
+          len(train.colourful(least)), "photographs")
+
+# %% [markdown]
+# ## The yardsticks
+#
+# Before any network is trained, we ask what it must beat. Two predictions
+# need no network at all: **gray**, $a = b = 0$ everywhere, and **mean
+# colour**, the average a and b of the training photographs painted over
+# everything. The error is the paper's (section 4.2), the mean squared
+# error of $ab/128$; its root, times 128, is the typical error of a or b
+# in Lab units.
+
+# %%
+rows = metrics.yardsticks(train, test)
+for name, mse in rows.items():
+    print(f"{name:12} {mse:.4f}  {metrics.rmse_in_lab(mse):.1f} Lab units")
+a, b = metrics.mean_colour(train) * lab.AB_SCALE
+print(f"mean colour: a = {a:.1f}, b = {b:.1f}")
+
+# %% mystnb={"figure": {"caption": "Four test photographs as the yardsticks paint them. The mean colour of these training photographs is a dull olive.", "name": "fig-yardsticks"}, "image": {"alt": "Four photographs in three columns: gray, tinted evenly olive, and in true colour."}}
+some = test.lab()[[1, 2, 5, 8]]
+mean = metrics.mean_colour(train).view(1, 2, 1, 1)
+mean = mean.expand(len(some), 2, *some.shape[2:])
+figures.grid({
+    "gray": figures.gray(some),
+    "mean colour": figures.recolour(some, mean),
+    "photograph": some,
+})
+
+# %% [markdown]
+# On the photographs it is taken from, the mean colour is the best constant
+# there is for squared error, and averages of many colours are dull. The
+# paper will report results of "very low saturation or [...] biased towards
+# brown color" (section 5): that is what squared error asks of a network
+# that cannot tell what it sees. Chapter 8 returns to it.
+
+# %% [markdown]
+# ## Why gray goes into the prior
+#
+# > during the training time, we also provide images of the size 224x224x1
+# > RGB image as the embedding image vector to the Inception-ResNet-V2
+# > pre-trained network (section 3.1)
+#
+# From chapter 4 on, a classifier trained on ImageNet looks at the
+# photograph too and tells the network what it is about. "224x224x1 RGB"
+# contradicts itself, and the two readings could not differ more. If the
+# classifier saw the *colour* photograph, its answer would carry colour,
+# and a network that reads it would be told what it is to predict; on a
+# photograph that never had colour it would then be lost. So the
+# classifier gets what the network gets: L, repeated three times.
+
+# %%
+L = train.lab([0])[:, :1]
+three = figures.gray(train.lab([0]))
+gray_rgb = lab.lab_to_rgb(three)
+print("L alone:", tuple(L.shape), "-> three channels:",
+      tuple(gray_rgb.shape))
+spread = (gray_rgb.amax(dim=1) - gray_rgb.amin(dim=1)).max().item()
+print("R, G and B are equal to within a 255th:", spread < 1 / 255)
+
+# %% [markdown]
+# ## Summary
+#
+# - The paper's photographs cannot be named; ours can, down to the byte.
+# - Hold out whole photographs, choose on one held-out list and report on
+#   another, and say how similar they are to the training ones.
+# - Pack once, read without decoding.
+# - Gray and mean colour are the rows that every table starts with.
+# - The classifier sees gray, or it leaks the answer.
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** Which training photograph is closest to the mean colour, and
+# which is farthest from it?
+#
+# :::{dropdown} Solution
+# ```python
+# ab = lab.normalize(train.lab())[1]
+# error = (ab - metrics.mean_colour(train).view(1, 2, 1, 1)).pow(2)
+# order = error.mean(dim=(1, 2, 3)).argsort()
+# train.names[order[0]], train.names[order[-1]]
+# ```
+# :::
+#
+# **2.** Why is `mean colour` computed from the *training* photographs,
+# although it is compared on the test photographs?
+#
+# :::{dropdown} Solution
+# A prediction may use nothing of the photographs it is judged on. The
+# test photographs' own mean would be a better constant, and a leak.
+# :::
+#
+# **3.** Point `data.photos` at a folder of your own and look at it with
+# `figures.sheet`. How many photographs does
+# `data.pack(...).colourful(5)` leave out?
+#
+# :::{dropdown} Solution
+# ```python
+# mine = data.pack(data.photos("/path/to/photos", "train"), 96)
+# print(len(mine), len(mine.colourful(5)))
+# figures.sheet(mine.lab())
+# ```
+# :::

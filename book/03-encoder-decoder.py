@@ -1,0 +1,355 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 3 An encoder and a decoder
+#
+# *What you will be able to do:* follow a photograph's L through the
+# network, layer by layer, and back to a and b; say what batch
+# normalisation and initialisation do for it, and see it; read the loss in
+# Lab units; train the network on real photographs and judge it by
+# photographs it has never seen. *Runs in* about two minutes on two CPU
+# cores.
+
+# %% tags=["remove-cell"]
+# On Colab, install the library; anywhere else it is already there.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("colorlib") is None:
+    source = "https://github.com/colorlib/attention-colorization"
+    subprocess.check_call(
+        [sys.executable, "-m", "pip", "install", "-q",
+         f"colorlib @ git+{source}"]
+    )
+
+# %% tags=["hide-input"]
+import inspect
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from colorlib import data, figures, lab, metrics, models, train
+from colorlib.colorize import DEFAULT_WEIGHTS, weights_path
+
+# %% [markdown]
+# ## What the paper says
+#
+# > For the baseline model, we use a regression-based model for
+# > colorization the image dataset based on the basic Seq2Seq
+# > Encoder-Decoder network. [...] In the encoder network, after each of
+# > the convolutional network, we choose to avoid max-pooling the network
+# > because that can lead to loss of details in the image [...] during the
+# > decoder network process, in order to increase the size of the image, we
+# > use upscaling of the image. (section 3.4)
+#
+# *What we had to guess:* every number. The paper gives no layer sizes for
+# its baseline and refers to a network that is no encoder-decoder at all
+# (its reference 3). We take the encoder and decoder of Deep Koalarization
+# (arXiv 1712.03400), on which the paper's final model builds, so that the
+# later chapters change one thing at a time.
+#
+# *Seq2Seq* promises more than there is: nothing here is read or written
+# in sequence. It is a network of convolutions that first shrinks the
+# picture and then enlarges it.
+
+# %% [markdown]
+# ## Down and up, on a toy
+#
+# A 3x3 convolution that moves two pixels at a time halves the picture: a
+# stride does the work of pooling, with weights that are learned.
+# Upsampling repeats pixels; a convolution after it smooths the steps.
+
+# %%
+picture = torch.arange(64.0).view(1, 1, 8, 8)
+down = nn.Conv2d(1, 1, kernel_size=3, stride=2, padding=1)
+up = nn.Upsample(scale_factor=2)
+print(tuple(picture.shape), "->", tuple(down(picture).shape),
+      "->", tuple(up(down(picture)).shape))
+
+# %% [markdown]
+# Three strides of two make an eighth. What is lost in detail is gained in
+# view: each position of the small map has seen a large piece of the
+# photograph, and it has 256 numbers to describe it. The paper speaks of a
+# "latent space vector"; it is a map, with a place for every eight by
+# eight pixels.
+
+# %% [markdown]
+# ## The modules
+#
+# This is the library's own code, printed from the package.
+
+# %%
+print("ENCODER =", models.ENCODER, "\n")
+for part in (models.conv, models.Encoder, models.Decoder):
+    print(inspect.getsource(part))
+
+# %% [markdown]
+# What a photograph of 256 x 256 pixels, the paper's size, becomes on its
+# way:
+
+# %%
+network = models.build("baseline").eval()
+x = torch.zeros(1, 1, 256, 256)
+with torch.no_grad():
+    for part in (network.encoder, network.decoder):
+        for layer in part:
+            x = layer(x)
+            name = type(layer).__name__
+            if name != "Tanh":
+                name = name.replace("Sequential", "convolution")
+                print(f"{name:12} {tuple(x.shape[1:])}")
+
+# %%
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+plain = models.build("baseline", batch_norm=False)
+print(f"encoder {count(plain.encoder):,} weights")
+print(f"decoder {count(plain.decoder):,} weights")
+
+# %% [markdown]
+# Nearly all weights sit in the encoder: finding out what is in the
+# picture is the hard part, painting it is not.
+
+# %% [markdown]
+# ## Activation, and an erratum
+#
+# Every convolution but the last is followed by ReLU,
+# $f(x) = \max(0, x)$. The last one needs an output between -1 and 1:
+#
+# > Tanh activation function is defined as $f(x) = 1 - \tanh^2(z)$
+# > (section 3.2)
+#
+# That is the *derivative* of tanh. It never falls below zero, so a
+# network that ended in it could paint no green (a < 0) and no blue
+# (b < 0). We take tanh.
+
+# %% mystnb={"figure": {"caption": "The function that the paper names, and the one that it writes down.", "name": "fig-tanh"}, "image": {"alt": "Two curves over z from -4 to 4: tanh rises from -1 to 1; 1 minus tanh squared is a bump between 0 and 1 with its top at z = 0."}}
+z = torch.linspace(-4, 4, 201)
+figures.lines(
+    {"tanh(z)": z.tanh(), "1 - tanh²(z), as printed": 1 - z.tanh() ** 2},
+    x=z, xlabel="z", ylabel="f(z)",
+)
+
+# %% [markdown]
+# ## Initialisation
+#
+# > we deduce that we should use Xavier initializers for the decoder
+# > network (section 4.1)
+#
+# Random first weights decide how large the numbers are that travel
+# through the network. Too small, and after a dozen layers nothing is
+# left; too large, and tanh saturates. *Xavier* (Glorot and Bengio 2010)
+# makes the variance of weights $2 / (n_\text{in} + n_\text{out})$; *He*
+# (He et al. 2015) makes it $2 / n_\text{in}$, because ReLU throws half of
+# the signal away. We use Xavier in the decoder, as the paper says, and He
+# in the encoder, of which it says nothing. Below, the size of the signal
+# after each convolution, without batch normalisation:
+
+# %%
+def signal(initialise, layers=8):
+    """Standard deviation after each of a stack of convolutions."""
+    torch.manual_seed(0)
+    x, sizes = torch.randn(4, 64, 16, 16), []
+    for _ in range(layers):
+        layer = nn.Conv2d(64, 64, 3, padding=1)
+        initialise(layer)
+        x = F.relu(layer(x))
+        sizes.append(x.std().item())
+    return sizes
+
+
+def small(layer):
+    nn.init.normal_(layer.weight, std=0.01)
+    nn.init.zeros_(layer.bias)
+
+
+with torch.no_grad():
+    for name, initialise in (("He", models.init_he),
+                             ("Xavier", models.init_xavier),
+                             ("0.01", small)):
+        sizes = signal(initialise)
+        print(f"{name:7}", " ".join(f"{s:8.2g}" for s in sizes[::2]))
+
+# %% [markdown]
+# ## Batch normalisation
+#
+# > we are using the Batch Normalization layer before every layer showing
+# > non-linearity apart from the last few layers in the decoder network.
+# > Doing so drastically improves the training rate of the systems.
+# > (section 3.3)
+#
+# It takes every channel to mean zero and variance one over the batch and
+# all positions, then lets the network choose its own shift and scale:
+#
+# $$
+# y = \gamma \, \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta
+# $$ (eq-bn)
+
+# %%
+x = 5 + 3 * torch.randn(4, 2, 8, 8, generator=torch.manual_seed(0))
+norm = nn.BatchNorm2d(2)
+by_hand = x - x.mean(dim=(0, 2, 3), keepdim=True)
+variance = x.var(dim=(0, 2, 3), keepdim=True, unbiased=False)
+by_hand = by_hand / (variance + norm.eps).sqrt()
+print("same as nn.BatchNorm2d:",
+      torch.allclose(norm(x), by_hand, atol=1e-5))
+
+# %% [markdown]
+# "The last few" could be two or five; we leave it out of the decoder's
+# last two convolutions. (While training, $\mu$ and $\sigma$ come from the
+# batch; afterwards, from a running average, so that one photograph's
+# colours do not depend on its neighbours.)
+
+# %% [markdown]
+# ## The loss, and what it means
+#
+# > $$
+# > C(X, \theta) = \frac{1}{2HW} \sum_{k \in a, b} \sum_{i=1}^H
+# > \sum_{j=1}^W (X_{ki,j} - \tilde{X}_{ki,j})^2
+# > $$
+# > (section 4.2)
+#
+# Over two channels of $H \times W$ pixels, $\frac{1}{2HW}$ is simply the
+# mean. In code it is `F.mse_loss` on $ab/128$. Its root times 128 tells
+# by how many Lab units a or b is typically off:
+
+# %%
+true = torch.tensor([[10.0, -20.0]]).view(1, 2, 1, 1) / 128
+guess = torch.tensor([[13.0, -24.0]]).view(1, 2, 1, 1) / 128
+loss = F.mse_loss(guess, true).item()
+print(f"by hand {(3**2 + 4**2) / 2 / 128**2:.6f}, mse_loss {loss:.6f}")
+print(f"in Lab units {metrics.rmse_in_lab(loss):.2f}")
+
+# %% [markdown]
+# An error of 2 or 3 units is just visible when two patches lie side by
+# side. Remember chapter 2: painting nothing at all costs about 15 units.
+
+# %% [markdown]
+# ## First, overfit a handful
+#
+# > we have to first check whether our model is working. In order to do
+# > that, we train the model over a very small amount of images and try to
+# > overfit it. (section 4.1)
+#
+# Good advice, and a good place to watch batch normalisation: the same
+# network, a quarter as wide, on four photographs, with and without.
+
+# %%
+photos = data.pack(data.photos("samples", "train"), 64)
+wanted = ("flowers4.png", "road.png", "walls-l.png", "tomato_35.png")
+four = photos.select([photos.names.index(name) for name in wanted])
+steps = train.Settings(epochs=120, batch_size=4)
+overfit, losses = {}, {}
+for name, batch_norm in (("with", True), ("without", False)):
+    torch.manual_seed(0)
+    overfit[name] = models.build(
+        "baseline", width=0.25, batch_norm=batch_norm
+    )
+    history = train.fit(overfit[name], four, four, steps)
+    losses[name] = [row["train_loss"] for row in history]
+
+# %%
+for name, curve in losses.items():
+    print(f"{name + ' batch norm':19}",
+          "after 1, 10, 60, 120 steps:",
+          " ".join(f"{curve[i]:.4f}" for i in (0, 9, 59, 119)))
+
+# %% mystnb={"figure": {"caption": "Overfitting four photographs: training loss with and without batch normalisation; same seed, same learning rate.", "name": "fig-overfit"}, "image": {"alt": "Two falling curves on a logarithmic axis over 120 steps."}}
+figures.lines(
+    {f"{name} batch norm": curve for name, curve in losses.items()},
+    x=range(1, 121), xlabel="step",
+    ylabel="training loss", log=True,
+)
+
+# %% mystnb={"figure": {"caption": "The four photographs as the overfitted network paints them. It has learned these four by heart: the test says that gradients flow and that a and b end up where they belong, and nothing more.", "name": "fig-overfit-grid"}, "image": {"alt": "Four photographs, each in gray, as painted by the network, and in true colour: tulips, a road under a blue sky, a brick house, a tomato. Painted and true colours are close."}}
+truth = four.lab()
+L, _ = lab.normalize(truth)
+with torch.no_grad():
+    painted = overfit["with"].eval()(L)
+figures.grid({
+    "gray": figures.gray(truth),
+    "overfitted": figures.recolour(truth, painted),
+    "photograph": truth,
+})
+
+# %% [markdown]
+# ## Then train for real
+#
+# Now the photographs that matter are those held out. The network is a
+# quarter as wide as the paper's and sees crops of 64 x 64 pixels, mirrored
+# at random, so that a minute and a half on two CPU cores is enough to
+# learn something. On Colab, choose a GPU and change one constant.
+
+# %%
+SCALE = "seconds"  # "minutes": full width, on a Colab GPU
+width, epochs = {"seconds": (0.25, 40), "minutes": (1.0, 200)}[SCALE]
+device = train.auto_device() if SCALE == "minutes" else "cpu"
+print(inspect.getsource(train._epoch))
+
+# %%
+packed = {
+    split: data.pack(data.photos("samples", split), 96)
+    for split in data.SPLITS
+}
+settings = train.Settings(
+    epochs=epochs, repeats=8, crop=64, flip=True, cosine=True, seed=0
+)
+torch.manual_seed(settings.seed)
+network = models.build("baseline", width=width)
+history = train.fit(
+    network, packed["train"], packed["val"], settings, device=device
+)
+
+# %% mystnb={"figure": {"caption": "The live run: loss on the photographs it is trained on, and on the held-out photographs that were set aside for watching. Dashed and dotted: gray and mean colour on the same held-out photographs.", "name": "fig-live-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: the training loss falls steadily. Right: the held-out loss falls below the dashed line for gray and the dotted line for mean colour, then levels off."}}
+figures.loss_curves(
+    history, metrics.yardsticks(packed["train"], packed["val"])
+)
+
+# %% [markdown]
+# The paper shows the left panel only (its figures 5 and 6). A network
+# that learned its training photographs by heart would look just as good
+# there.
+
+# %% [markdown]
+# ## Where the same network ends up
+#
+# Ninety seconds are a beginning. The library ships weights of the same
+# network at full width, trained for longer and on more photographs; this
+# is what they say about themselves:
+
+# %%
+shipped_file = weights_path(DEFAULT_WEIGHTS)
+for key, value in models.read_about(shipped_file).items():
+    print(f"{key}: {value}")
+
+# %%
+test = packed["test"]
+shipped = models.load_weights(shipped_file)
+rows = metrics.yardsticks(packed["train"], test)
+rows["this page, live"] = train.evaluate(network, test, device=device)
+rows["shipped weights"] = train.evaluate(shipped, test)
+for name, mse in rows.items():
+    print(f"{name:16} {mse:.3g}  {metrics.rmse_in_lab(mse):.3g} Lab units")
+
+# %% mystnb={"figure": {"caption": "The ten test photographs, none of which either network was trained on. Second column: the network that this page has just trained. Third column: the shipped weights, same network, full width, trained for longer on more photographs.", "name": "fig-live-grid"}, "image": {"alt": "Ten photographs in rows, four columns: gray, the live network's colours, the shipped weights' colours, and the photograph itself."}}
+truth = test.lab()
+L, _ = lab.normalize(truth)
+with torch.no_grad():
+    live = network.eval().cpu()(L)
+    longer = shipped(L)
+figures.grid({
+    "gray": figures.gray(truth),
+    "live, seconds": figures.recolour(truth, live),
+    "shipped weights": figures.recolour(truth, longer),
+    "photograph": truth,
+})

@@ -1,0 +1,219 @@
+"""Every figure of the book: each function takes data and returns one matplotlib figure.
+
+Figures are closed before they are returned, so that a notebook shows them
+once, as the value of their cell, and nowhere else.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from colorlib import lab
+
+WIDTH = 7.5  # inches; the width of a page's text
+
+STYLE = {
+    "figure.dpi": 150,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.labelsize": 11,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "font.size": 11,
+}
+
+
+def gray(photos: Tensor) -> Tensor:
+    """Lab photographs (B, 3, H, W) without their colour: a = b = 0."""
+    return torch.cat((photos[:, :1], torch.zeros_like(photos[:, 1:])), dim=1)
+
+
+def recolour(photos: Tensor, ab: Tensor) -> Tensor:
+    """Lab photographs (B, 3, H, W) with other colours: ab (B, 2, H, W) in [-1, 1]."""
+    return lab.denormalize(lab.normalize(photos)[0], ab)
+
+
+def grid(columns: Mapping[str, Tensor], rows: Sequence[str] = ()) -> Figure:
+    """Photographs side by side: one column a title, one row a photograph.
+
+    Args:
+        columns: title -> Lab photographs (B, 3, H, W), all with the same B.
+        rows: a name for each photograph, written at its left.
+    """
+    count = len(next(iter(columns.values())))
+    title, margin = 0.28, 0.25 if rows else 0.02  # inches
+    side = min(2.2, (WIDTH - margin) / len(columns))
+    width, height = margin + side * len(columns), title + side * count
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            count, len(columns), figsize=(width, height), squeeze=False
+        )
+        figure.subplots_adjust(
+            left=margin / width, right=1, bottom=0, top=1 - title / height,
+            wspace=0.02, hspace=0.02,
+        )
+        for column, (name, photos) in enumerate(columns.items()):
+            for row, rgb in enumerate(_rgb(photos)):
+                _picture(axes[row, column], rgb)
+            axes[0, column].set_title(name, pad=3)
+        for axis, name in zip(axes[:, 0], rows, strict=False):
+            axis.set_ylabel(name, fontsize=8, labelpad=2)
+    return _done(figure)
+
+
+def sheet(photos: Tensor, names: Sequence[str] = (), columns: int = 8) -> Figure:
+    """A contact sheet of Lab photographs (B, 3, H, W), each with its name below."""
+    rows = -(-len(photos) // columns)
+    side = WIDTH / columns
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            rows,
+            columns,
+            figsize=(WIDTH, rows * (side + (0.16 if names else 0.02))),
+            squeeze=False,
+            layout="constrained",
+        )
+        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.01, wspace=0, hspace=0)
+        for axis in axes.flat[len(photos) :]:
+            axis.axis("off")
+        for axis, rgb in zip(axes.flat, _rgb(photos), strict=False):
+            _picture(axis, rgb)
+        for axis, name in zip(axes.flat, names, strict=False):
+            axis.set_xlabel(name, fontsize=7, labelpad=1)
+    return _done(figure)
+
+
+def channels(photo: Tensor) -> Figure:
+    """One Lab photograph (3, H, W) as R, G, B and as L, a, b."""
+    rgb = lab.lab_to_rgb(photo)
+    zero = torch.full_like(photo[0], 60)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            2, 4, figsize=(WIDTH, WIDTH / 2 + 0.4), layout="constrained"
+        )
+        for axis, title, image in (
+            (axes[0, 0], "photograph", rgb.permute(1, 2, 0)),
+            (axes[1, 0], "L", photo[0] / 100),
+            *zip(axes[0, 1:], ("R", "G", "B"), rgb, strict=True),
+        ):
+            _picture(axis, image.numpy())
+            axis.set_title(title)
+        for axis, title, only in (
+            (axes[1, 1], "a: green to red", (photo[1], torch.zeros_like(zero))),
+            (axes[1, 2], "b: blue to yellow", (torch.zeros_like(zero), photo[2])),
+            (axes[1, 3], "a and b", (photo[1], photo[2])),
+        ):
+            _picture(axis, _rgb(torch.stack((zero, *only))[None])[0])
+            axis.set_title(title)
+    return _done(figure)
+
+
+def lab_plane(lightnesses: Sequence[float]) -> Figure:
+    """All colours of sRGB at a few lightnesses, over the plane of a and b."""
+    axis_ab = torch.arange(-128.0, 129.0, 2)
+    b, a = torch.meshgrid(axis_ab, axis_ab, indexing="ij")
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            1,
+            len(lightnesses),
+            figsize=(WIDTH, WIDTH / len(lightnesses) + 0.3),
+            sharey=True,
+            layout="constrained",
+        )
+        for axis, L in zip(axes, lightnesses, strict=True):
+            plane = torch.stack((torch.full_like(a, L), a, b))
+            rgb = lab.lab_to_rgb(plane)
+            inside = (lab.rgb_to_lab(rgb) - plane).norm(dim=0) < 0.5
+            shown = torch.cat((rgb, inside[None])).permute(1, 2, 0)  # outside: transparent
+            axis.imshow(shown.numpy(), origin="lower", extent=(-128, 128, -128, 128))
+            axis.axhline(0, color="0.6", linewidth=0.6)
+            axis.axvline(0, color="0.6", linewidth=0.6)
+            axis.set(title=f"L = {L:g}", xlabel="a", xticks=(-100, 0, 100))
+        axes[0].set(ylabel="b", yticks=(-100, 0, 100))
+    return _done(figure)
+
+
+def lines(
+    curves: Mapping[str, Sequence[float]],
+    x: Sequence[float],
+    xlabel: str,
+    ylabel: str,
+    log: bool = False,
+) -> Figure:
+    """Curves over a shared x, with a legend."""
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(WIDTH, 3), layout="constrained")
+        for name, y in curves.items():
+            axis.plot(x, y, label=name)
+        axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+        axis.legend()
+    return _done(figure)
+
+
+def bars(values: Mapping[str, float], xlabel: str) -> Figure:
+    """One horizontal bar a name, in the order given."""
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(
+            figsize=(WIDTH, 0.22 * len(values) + 0.7), layout="constrained"
+        )
+        names = list(values)[::-1]
+        axis.barh(names, [values[name] for name in names], color="tab:gray")
+        axis.tick_params(axis="y", labelsize=8)
+        axis.margins(y=0.01)
+        axis.set(xlabel=xlabel)
+    return _done(figure)
+
+
+def loss_curves(
+    history: Sequence[Mapping[str, float]], yardsticks: Mapping[str, float]
+) -> Figure:
+    """Training and held-out loss side by side, on one scale, with the yardsticks.
+
+    Args:
+        history: what `train.fit` returned.
+        yardsticks: name -> held-out loss, drawn as dashed lines.
+    """
+    epochs = [row["epoch"] for row in history]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            1, 2, figsize=(WIDTH, 3.2), sharey=True, layout="constrained"
+        )
+        for axis, column, title in (
+            (axes[0], "train_loss", "training photographs"),
+            (axes[1], "val_loss", "held-out photographs"),
+        ):
+            axis.plot(epochs, [row[column] for row in history], color="tab:blue")
+            axis.set(title=title, xlabel="epoch", yscale="log")
+        axes[0].set_ylabel("mean squared error of ab / 128")
+        for (name, loss), style in zip(yardsticks.items(), ("--", ":", "-."), strict=False):
+            axes[1].axhline(loss, color="0.35", linestyle=style, linewidth=1.2, label=name)
+        axes[1].legend(loc="upper right")
+        axes[0].yaxis.set_major_formatter("{x:.3g}")
+        axes[0].yaxis.set_minor_formatter("{x:.3g}")
+    return _done(figure)
+
+
+def _rgb(photos: Tensor) -> np.ndarray:
+    return lab.lab_to_rgb(photos.float()).permute(0, 2, 3, 1).numpy()
+
+
+def _picture(axis, image: np.ndarray) -> None:
+    """Draw an (H, W) or (H, W, 3) image in [0, 1] without ticks or frame."""
+    axis.imshow(image, cmap="gray", vmin=0, vmax=1)
+    axis.set(xticks=(), yticks=())
+    axis.spines[:].set_visible(False)
+
+
+def _done(figure: Figure) -> Figure:
+    plt.close(figure)
+    return figure
