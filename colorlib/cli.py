@@ -1,6 +1,7 @@
 """The command line: thin verbs over the library."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +10,13 @@ import typer
 from PIL import Image
 from tqdm import tqdm
 
+from colorlib import __version__
 from colorlib import data as data_sets
 from colorlib import metrics, train as training
-from colorlib.colorize import DEFAULT_WEIGHTS, colorize as colorize_image
+from colorlib.colorize import DEFAULT_WEIGHTS, weights_path
+from colorlib.colorize import colorize as colorize_image
 from colorlib.errors import ColorlibError
-from colorlib.models import PRESETS, build
+from colorlib.models import PRESETS, build, load_weights
 
 app = typer.Typer(
     help="Colorize grayscale photographs, and train the networks that do.",
@@ -68,6 +71,9 @@ def train(
     ] = ["samples"],  # noqa: B006 - typer needs a plain default and does not change it
     preset: Annotated[str, typer.Option(help=f"One of: {', '.join(PRESETS)}.")] = "baseline",
     width: Annotated[float, typer.Option(help="Factor on the channels of every layer.")] = 1.0,
+    init: Annotated[
+        str | None, typer.Option(help="Start from these weights instead of --preset and --width.")
+    ] = None,
     size: Annotated[int, typer.Option(help="Side of the packed photographs.")] = 64,
     crop: Annotated[int | None, typer.Option(help="Train on random crops of this side.")] = None,
     flip: Annotated[bool, typer.Option(help="Mirror photographs at random.")] = False,
@@ -96,7 +102,7 @@ def train(
         seed=seed,
     )
     torch.manual_seed(seed)
-    model = build(preset, width=width)
+    model = load_weights(weights_path(init)) if init else build(preset, width=width)
     packs = {
         split: data_sets.pack(
             [photo for name in data for photo in data_sets.photos(name, split)],
@@ -107,8 +113,23 @@ def train(
     }
     if min_chroma > 0:
         packs["train"] = packs["train"].colourful(min_chroma)
+    device = _device(device)
     history = training.fit(
-        model, packs["train"], packs["val"], settings, out, _device(device), progress=True
+        model,
+        packs["train"],
+        packs["val"],
+        settings,
+        out,
+        device,
+        progress=True,
+        about={
+            "preset": preset,
+            "init": init and Path(init).name,
+            "data": [Path(name).name for name in data],
+            "settings": asdict(settings),
+            "device": device,
+            "colorlib": __version__,
+        },
     )
     best = min(history, key=lambda row: row["val_loss"])
     print(f"{len(packs['train'])} photos trained on, {len(packs['val'])} held out")

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 from colorlib import lab
@@ -41,6 +42,17 @@ def gray(photos: Tensor) -> Tensor:
 def recolour(photos: Tensor, ab: Tensor) -> Tensor:
     """Lab photographs (B, 3, H, W) with other colours: ab (B, 2, H, W) in [-1, 1]."""
     return lab.denormalize(lab.normalize(photos)[0], ab)
+
+
+def images(photos: Tensor) -> list[Image.Image]:
+    """Lab photographs (B, 3, H, W) as PIL images, 8 bits a channel."""
+    return [Image.fromarray((rgb * 255).round().astype(np.uint8)) for rgb in _rgb(photos)]
+
+
+def batch(pictures: Sequence[Image.Image]) -> Tensor:
+    """RGB images of one size as Lab photographs (B, 3, H, W): the inverse of `images`."""
+    rgb = torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
+    return lab.rgb_to_lab(rgb.permute(0, 3, 1, 2).float() / 255)
 
 
 def grid(columns: Mapping[str, Tensor], rows: Sequence[str] = ()) -> Figure:

@@ -238,6 +238,7 @@ def write_tensors(tensors: dict[str, Tensor], path: Path | str, metadata: dict[s
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file(tensors, partial, metadata)
+        partial.chmod(0o644)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -67,6 +67,7 @@ def fit(
     out: Path | str | None = None,
     device: str | torch.device = "cpu",
     progress: bool = False,
+    about: dict | None = None,
 ) -> list[dict[str, float]]:
     """Train a network in place.
 
@@ -76,11 +77,12 @@ def fit(
         val: held-out photographs, for the second curve.
         settings: how to train.
         out: a run folder: ``metrics.csv``, one row an epoch; ``best.safetensors``,
-            the weights of the epoch with the lowest held-out loss;
+            float16 weights of the epoch with the lowest held-out loss;
             ``last.safetensors``, from where a stopped run goes on when called
             again with the same arguments.
         device: "cpu", "cuda", ...
         progress: show a progress bar.
+        about: what else the best weights should say about themselves.
 
     Returns:
         One dict an epoch with the keys `COLUMNS`. Losses are means of
@@ -131,8 +133,8 @@ def fit(
         epochs.set_postfix(train=f"{train_loss:.5f}", held_out=f"{val_loss:.5f}")
         if out is not None:
             if val_loss < best:
-                save_weights(model, out / "best.safetensors", epoch=epoch + 1,
-                             val_loss=val_loss, size=settings.crop or train.size)
+                found = {"size": train.size, "epoch": epoch + 1, "val_loss": val_loss}
+                save_weights(model, out / "best.safetensors", half=True, **(about or {}), **found)
             _checkpoint(out / "last.safetensors", run, history, model, optimizer)
             _write_metrics(history, out)
     return history

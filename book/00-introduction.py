@@ -1,0 +1,126 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Colorizing photographs with attention
+#
+# A grayscale photograph says how light every point was. What colour it
+# was, it does not say; and yet you can guess that the sky was blue and
+# the grass green, because you recognise what you see. This book teaches a
+# network to guess as you do. It follows one paper, quotes it, fills its
+# gaps, and re-runs it:
+#
+# > V. Lakhani, *Automatic colorization of gray-scale images using deep
+# > attention models*, Rochester Institute of Technology.
+
+# %% tags=["remove-cell"]
+# On Colab, install the library; anywhere else it is already there.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("colorlib") is None:
+    source = "https://github.com/colorlib/attention-colorization"
+    subprocess.check_call(
+        [sys.executable, "-m", "pip", "install", "-q",
+         f"colorlib @ git+{source}"]
+    )
+
+# %% tags=["hide-input"]
+from colorlib import colorize, data, figures
+
+# %% mystnb={"figure": {"caption": "Left: what the network is given. Middle: what it paints, with the weights that come with the library. Right: the photograph. None of the three photographs was used in training.", "name": "fig-first-light"}, "image": {"alt": "Three photographs in rows: a large tree on a lawn, the Eiffel Tower under a blue sky, a path through a park; each in gray, as painted by the network, and in true colour."}}
+held_out = {
+    photo.name: photo for photo in data.photos("samples", "test")
+}
+names = ("campus/holdout/P1070508.png", "eiffel-1.png", "parks.png")
+some = data.pack([held_out[name] for name in names], 192)
+gray = figures.gray(some.lab())
+painted = figures.batch(
+    [colorize(image) for image in figures.images(gray)]
+)
+figures.grid({
+    "gray": gray, "painted": painted, "photograph": some.lab()
+})
+
+# %% [markdown]
+# ## The paper in one page
+#
+# **The problem.** Take a photograph apart into lightness L and two colour
+# channels a and b ([chapter 1](01-lab.ipynb)). Given L, predict a and b.
+#
+# **The data.** Photographs of one kind (open country), and of many kinds
+# (ImageNet): does a network trained on similar images do better than one
+# trained on everything? ([chapter 2](02-photographs.ipynb))
+#
+# **The baseline.** An encoder of strided convolutions makes a small map of
+# the photograph; a decoder enlarges it to a and b. Trained by mean
+# squared error with Adam ([chapter 3](03-encoder-decoder.ipynb)).
+#
+# **The global prior.** A classifier trained on ImageNet,
+# Inception-ResNet-v2, looks at the gray photograph too. What it
+# recognises is *fused* into the encoder's map, at every position
+# (chapter 4).
+#
+# **Attention.** Every position of the map may look at all others, and
+# weighs them by a softmax over scores. This is the paper's own step:
+#
+# > we show for the first time that adding attention mechanisms to this
+# > will help the model distinguish better between the objects inside the
+# > images and thus improve the overall results (abstract)
+#
+# (chapter 5). **The evidence.** Two curves of training loss, one figure of
+# pictures, no numbers:
+#
+# > our model gives slightly better results as compared to the baseline
+# > model, it is more aesthetically pleasing (section 5)
+#
+# Is that so? The paper leaves much open: layer sizes, what attends to
+# what, whether held-out photographs agree. Where it is silent we decide
+# and say so; where it can be read two ways we try to run both; where we
+# find otherwise, we report it.
+
+# %% [markdown]
+# ## What this book does
+#
+# The page you read has been executed from top to bottom when it was
+# built: its numbers and pictures come from the code above them. The code
+# is short because the work is done by `colorlib`, a small library that
+# installs with the book; what matters of it is printed in the text.
+#
+# Everything runs at three scales with the same code:
+#
+# | scale | where | for |
+# | --- | --- | --- |
+# | seconds | two CPU cores | every page as you see it |
+# | minutes | a Colab GPU | the same cells, one constant changed |
+# | paper | a data-centre GPU | 256 x 256 pixels, full width, several seeds |
+#
+# A page trains a real network on real photographs, but a minute on a CPU
+# does not make a good one. So the book always says which picture comes
+# from which scale, and always shows what it costs to do nothing: *gray*
+# and *mean colour* are rows of every table.
+
+# %% [markdown]
+# ## How to read it
+#
+# *As a reader*: straight through, in an afternoon. You need to know what
+# a convolution is, and no more.
+#
+# *As a learner*: open a chapter on Colab (the rocket at the top), change
+# a line, run it again. Each chapter ends with exercises; solutions fold
+# out.
+#
+# *As a user*: install the library and colorize a photograph of your own:
+#
+# ```
+# colorlib colorize photo.jpg --out photo-in-colour.png
+# ```
+#
+# Quotations from the paper look like those above and name their section.
+# Everything else is ours, mistakes included.

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.color import rgb2lab
+
+from colorlib import colorize, data, lab, models
+from colorlib.colorize import DEFAULT_WEIGHTS, predict, weights_path
+from colorlib.errors import ColorlibError
+
+
+@pytest.fixture(scope="module")
+def photo() -> Image.Image:
+    path = next(p.path for p in data.photos("samples", "test") if p.name == "eiffel-1.png")
+    return Image.open(path).convert("RGB").resize((331, 220))
+
+
+@pytest.fixture(scope="module")
+def painted(photo) -> Image.Image:
+    return colorize(photo)
+
+
+def lightness(image: Image.Image) -> np.ndarray:
+    return rgb2lab(np.asarray(image.convert("RGB")))[..., 0]
+
+
+def test_size_is_kept_and_lightness_up_to_rounding(photo, painted):
+    assert painted.size == photo.size and painted.mode == "RGB"
+    difference = np.abs(lightness(painted) - lightness(photo))
+    assert np.median(difference) < 0.3
+    assert np.mean(difference > 1) < 0.02  # colours clipped to the gamut
+
+
+def test_only_the_lightness_of_the_input_matters(photo, painted):
+    other = lab.rgb_to_lab(torch.from_numpy(np.array(photo)).permute(2, 0, 1).float() / 255)
+    other[1:] = -0.5 * other[1:]
+    rgb = (lab.lab_to_rgb(other) * 255).round().byte().permute(1, 2, 0).numpy()
+    again = colorize(Image.fromarray(rgb))
+    assert np.abs(np.asarray(again, float) - np.asarray(painted, float)).mean() < 2
+
+
+def test_the_shipped_weights_know_a_sky_and_a_lawn(photo, painted):
+    ab = rgb2lab(np.asarray(painted))[..., 1:]
+    sky, lawn = ab[5:60, 30:120].mean((0, 1)), ab[-15:].mean((0, 1))
+    assert sky[1] < -8, "the sky is not blue"
+    assert lawn[0] < -3 and lawn[1] > 5, "the lawn is not green"
+
+
+def test_the_shipped_weights_beat_gray_and_mean_colour():
+    from colorlib import metrics, train
+
+    test = data.pack(data.photos("samples", "test"), 128)
+    rows = metrics.yardsticks(data.pack(data.photos("samples", "train"), 128), test)
+    model = models.load_weights(weights_path(DEFAULT_WEIGHTS))
+    assert train.evaluate(model, test) < 0.8 * min(rows.values())
+
+
+def test_the_shipped_weights_are_small_full_width_and_say_what_they_are():
+    path = weights_path(DEFAULT_WEIGHTS)
+    about = models.read_about(path)
+    assert path.stat().st_size < 15e6
+    assert models.load_weights(path).config == models.PRESETS["baseline"]
+    assert {"data", "size", "val_loss", "settings", "device", "commit"} <= set(about)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1"])
+def test_image_modes(photo, mode):
+    assert colorize(photo.resize((40, 30)).convert(mode)).size == (40, 30)
+
+
+def test_orientation_is_applied(photo):
+    turned = photo.resize((60, 40))
+    turned.getexif()[0x0112] = 6  # to be shown turned by 90 degrees
+    assert colorize(turned).size == (40, 60)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3)])
+def test_tiny_and_narrow_photographs(size):
+    assert colorize(Image.new("L", size, 128)).size == size
+
+
+def test_predict_enlarges_to_the_input(photo):
+    torch.manual_seed(0)
+    model = models.build("baseline", width=0.125).eval()
+    assert predict(model, torch.zeros(2, 1, 50, 90), 32).shape == (2, 2, 50, 90)
+    with pytest.raises(ColorlibError, match="at least 8"):
+        predict(model, torch.zeros(1, 1, 50, 90), 4)
+
+
+def test_unknown_weights_name_what_there_is():
+    with pytest.raises(ColorlibError, match=DEFAULT_WEIGHTS):
+        colorize(Image.new("L", (9, 9)), weights="nothing")
