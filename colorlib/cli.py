@@ -1,5 +1,6 @@
 """The command line: thin verbs over the library."""
 
+import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -76,7 +77,14 @@ def train(
     ] = None,
     size: Annotated[int, typer.Option(help="Side of the packed photographs.")] = 64,
     crop: Annotated[int | None, typer.Option(help="Train on random crops of this side.")] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(help="Crops cover this share of a photograph's side or more, resized."),
+    ] = None,
     flip: Annotated[bool, typer.Option(help="Mirror photographs at random.")] = False,
+    exposure: Annotated[
+        float, typer.Option(help="Vary lightness by powers up to exp(this), as a camera might.")
+    ] = 0.0,
     epochs: Annotated[int, typer.Option()] = 60,
     repeats: Annotated[int, typer.Option(help="Visits to each photograph an epoch.")] = 1,
     batch_size: Annotated[int, typer.Option()] = 16,
@@ -96,7 +104,9 @@ def train(
         learning_rate=learning_rate,
         cosine=cosine,
         crop=crop,
+        scale=scale,
         flip=flip,
+        exposure=exposure,
         repeats=repeats,
         bf16=bf16,
         seed=seed,
@@ -127,8 +137,9 @@ def train(
             "init": init and Path(init).name,
             "data": [Path(name).name for name in data],
             "settings": asdict(settings),
-            "device": device,
+            "device": _device_name(device),
             "colorlib": __version__,
+            "commit": _commit(),
         },
     )
     best = min(history, key=lambda row: row["val_loss"])
@@ -156,6 +167,23 @@ def _device(name: str) -> str:
     except (RuntimeError, AssertionError) as error:
         raise ColorlibError(f"there is no device {device!r} here") from error
     return device
+
+
+def _device_name(device: str) -> str:
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+
+
+def _commit() -> str | None:
+    """The library's git commit, with a + if files have changed since; None outside a checkout."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        commit = subprocess.run(
+            [*git, "describe", "--always", "--dirty=+", "--exclude=*"],
+            capture_output=True, text=True, check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit.stdout.strip()
 
 
 def _open(path: Path) -> Image.Image:

@@ -13,6 +13,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.transforms.v2.functional import resized_crop
 from tqdm import tqdm
 
 from colorlib import lab
@@ -34,7 +35,12 @@ class Settings:
         cosine: let the learning rate fall to zero along half a cosine.
         crop: side of a random square cut out anew each time a photograph is
             seen, a multiple of 8; None takes the whole photograph.
+        scale: smallest share of a photograph's side that a crop may cover;
+            crops from there up to the whole photograph are resized to
+            `crop`. None cuts at the photograph's own scale.
         flip: mirror every second photograph at random.
+        exposure: raise lightness, as a share of 100, to a random power from
+            exp(-exposure) to exp(exposure), as a camera might have; ab stay.
         repeats: how often an epoch visits each photograph.
         bf16: compute convolutions in bfloat16 where the device has it.
         seed: fixes order, crops and flips. Seed torch before building the
@@ -46,7 +52,9 @@ class Settings:
     learning_rate: float = 1e-3
     cosine: bool = False
     crop: int | None = None
+    scale: float | None = None
     flip: bool = False
+    exposure: float = 0.0
     repeats: int = 1
     bf16: bool = False
     seed: int = 0
@@ -57,6 +65,10 @@ class Settings:
                 raise ColorlibError(f"{name} must be positive, not {getattr(self, name)}")
         if self.crop is not None and (self.crop < 8 or self.crop % 8):
             raise ColorlibError(f"crop must be a multiple of 8, not {self.crop}")
+        if self.scale is not None and (self.crop is None or not 0 < self.scale <= 1):
+            raise ColorlibError("scale must lie above 0 and up to 1, and needs a crop")
+        if self.exposure < 0:
+            raise ColorlibError(f"exposure must not be negative, as {self.exposure} is")
 
 
 def fit(
@@ -93,7 +105,7 @@ def fit(
         ColorlibError: the loss is no longer a number, a crop larger than the
             photographs, or a run folder of other settings or photographs.
     """
-    if settings.crop is not None and settings.crop > train.size:
+    if settings.crop is not None and settings.scale is None and settings.crop > train.size:
         raise ColorlibError(f"a crop of {settings.crop} does not fit photos of {train.size}")
     model.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate)
@@ -173,38 +185,46 @@ def _epoch(
     """One pass over the training photographs; returns the mean loss."""
     model.train()
     total, seen = 0.0, 0
-    for rgb in _batches(train, settings, epoch):
-        L, ab = lab.normalize(lab.rgb_to_lab(rgb.to(device).float() / 255))
-        with torch.autocast(torch.device(device).type, torch.bfloat16, settings.bf16):
+    for L, ab in _batches(train, settings, epoch, device):
+        with torch.autocast(L.device.type, torch.bfloat16, settings.bf16):
             predicted = model(L)
         loss = F.mse_loss(predicted.float(), ab)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        total, seen = total + loss.item() * len(rgb), seen + len(rgb)
+        total, seen = total + loss.item() * len(L), seen + len(L)
     return total / seen
 
 
-def _batches(train: Packed, settings: Settings, epoch: int) -> Iterator[Tensor]:
-    """uint8 batches (B, 3, S, S), in an order that depends on seed and epoch alone."""
+def _batches(
+    train: Packed, settings: Settings, epoch: int, device: str | torch.device = "cpu"
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Normalized (L, ab), in an order that depends on seed and epoch alone."""
     random = np.random.default_rng((settings.seed, epoch))
-    rounds = [random.permutation(len(train)) for _ in range(settings.repeats)]
-    order = np.concatenate(rounds)
+    order = np.concatenate([random.permutation(len(train)) for _ in range(settings.repeats)])
     for start in range(0, len(order), settings.batch_size):
         rgb = train.rgb(order[start : start + settings.batch_size])
         if settings.crop is not None:
-            rgb = _random_crop(rgb, settings.crop, random)
+            rgb = torch.stack([_crop(photo, settings, random) for photo in rgb])
         if settings.flip:
             mirrored = torch.from_numpy(random.random(len(rgb)) < 0.5)
             rgb = torch.where(mirrored[:, None, None, None], rgb.flip(-1), rgb)
-        yield rgb
+        L, ab = lab.normalize(lab.rgb_to_lab(rgb.to(device).float() / 255))
+        if settings.exposure:
+            power = np.exp(random.uniform(-settings.exposure, settings.exposure, len(rgb)))
+            power = torch.from_numpy(power).to(L)[:, None, None, None]
+            L = 2 * ((L + 1) / 2).clamp(0, 1) ** power - 1
+        yield L, ab
 
 
-def _random_crop(rgb: Tensor, side: int, random: np.random.Generator) -> Tensor:
-    corners = random.integers(0, rgb.shape[-1] - side + 1, size=(len(rgb), 2))
-    return torch.stack(
-        [photo[:, y : y + side, x : x + side] for photo, (y, x) in zip(rgb, corners, strict=True)]
-    )
+def _crop(rgb: Tensor, settings: Settings, random: np.random.Generator) -> Tensor:
+    """A random square of a photograph (3, S, S), at its own scale or resized."""
+    side = settings.crop
+    if settings.scale is not None:
+        side = max(1, round(random.uniform(settings.scale, 1) * rgb.shape[-1]))
+    y, x = random.integers(0, rgb.shape[-1] - side + 1, size=2)
+    size = [settings.crop, settings.crop]
+    return resized_crop(rgb, int(y), int(x), side, side, size, antialias=True)
 
 
 def _learning_rate(settings: Settings, epoch: int) -> float:

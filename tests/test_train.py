@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from colorlib import metrics, models, train
+from colorlib import lab, metrics, models, train
+from colorlib.data import Packed
 from colorlib.errors import ColorlibError
 
 
@@ -151,33 +152,67 @@ def test_a_loss_that_is_no_number_is_one_sentence_and_keeps_the_last_good_epoch(
     assert not (tmp_path / "other" / "last.safetensors").exists()
 
 
-def test_every_photograph_is_seen_as_often_as_asked(toy_photographs):
-    settings = train.Settings(batch_size=3, repeats=2)
-    batches = list(train._batches(toy_photographs, settings, epoch=0))
-    assert [len(batch) for batch in batches] == [3, 3, 3, 3, 3, 1]
-    seen = torch.cat(batches).flatten(1).tolist()
-    assert sorted(seen) == sorted(toy_photographs.rgb().flatten(1).tolist() * 2)
+def batches(photographs, epoch=0, **settings):
+    return list(train._batches(photographs, train.Settings(**settings), epoch))
 
 
-def test_crops_are_cut_from_the_photograph_and_move(toy_photographs):
-    pixels = np.arange(16 * 16, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
-    photographs = type(toy_photographs)(pixels, ("a",), "k", np.zeros(40, int))
-    (batch,) = train._batches(photographs, train.Settings(batch_size=40, crop=8), epoch=0)
-    assert batch.shape == (40, 3, 8, 8)
-    corners = {int(crop[0, 0, 0]) for crop in batch}
-    assert len(corners) > 10
-    for crop in batch[:, 0].int():
-        y, x = divmod(int(crop[0, 0]), 16)
-        assert torch.equal(crop, torch.from_numpy(pixels[0, y : y + 8, x : x + 8, 0]).int())
+def one_photograph(pixels, times=100):
+    """A gray photograph (S, S) of values 0..255, so often."""
+    rgb = np.asarray(pixels, np.uint8)[None, :, :, None].repeat(3, axis=3)
+    return Packed(rgb, ("a",) * times, "key", np.zeros(times, int))
 
 
-def test_flips_mirror_about_half_of_the_photographs(toy_photographs):
-    photographs = toy_photographs.select([0] * 100)
-    (batch,) = train._batches(photographs, train.Settings(batch_size=100, flip=True), epoch=0)
-    plain = toy_photographs.rgb([0])[0]
-    mirrored = sum(torch.equal(photo, plain.flip(-1)) for photo in batch)
-    assert mirrored + sum(torch.equal(photo, plain) for photo in batch) == 100
+def test_every_photograph_is_seen_as_often_as_asked_in_a_new_order(toy_photographs):
+    found = batches(toy_photographs, batch_size=3, repeats=2)
+    assert [len(L) for L, _ in found] == [3, 3, 3, 3, 3, 1]
+    seen = torch.cat([torch.cat(pair, dim=1) for pair in found]).flatten(1).tolist()
+    all_photographs = torch.cat(lab.normalize(toy_photographs.lab()), dim=1).flatten(1).tolist()
+    assert sorted(seen) == sorted(all_photographs * 2)
+    (one, _), (other, _) = (batches(toy_photographs, epoch, batch_size=8)[0] for epoch in (0, 1))
+    assert not torch.equal(one, other) and one.sum() == pytest.approx(other.sum(), rel=1e-4)
+
+
+def test_crops_are_cut_from_the_photograph_and_move():
+    photographs = one_photograph(np.arange(16 * 16).reshape(16, 16))
+    levels = lab.normalize(photographs.lab([0]))[0][0, 0]
+    ((crops, _),) = batches(photographs, batch_size=100, crop=8)
+    assert crops.shape == (100, 1, 8, 8)
+    corners = set()
+    for crop in crops[:, 0]:
+        y, x = divmod((levels - crop[0, 0]).abs().argmin().item(), 16)
+        corners.add((y, x))
+        assert torch.equal(crop, levels[y : y + 8, x : x + 8])
+    assert len(corners) > 40
+
+
+def test_scaled_crops_cover_from_that_share_to_the_whole():
+    columns = np.tile(np.arange(64) * 4, (64, 1))  # what a crop covers shows in its range
+    ((L, ab),) = batches(one_photograph(columns), batch_size=100, crop=16, scale=0.25)
+    assert L.shape == (100, 1, 16, 16) and ab.shape == (100, 2, 16, 16)
+    light = (lab.lab_to_rgb(lab.denormalize(L, ab))[:, 0] * 255).mean(1)
+    share = (light[:, -1] - light[:, 0]) / 4 / 63
+    assert 0.15 < share.min() < 0.4 and 0.85 < share.max() < 1.01
+    assert share.std() > 0.15
+
+
+def test_flips_mirror_about_half_of_the_photographs():
+    photographs = one_photograph(np.arange(16 * 16).reshape(16, 16))
+    ((found, _),) = batches(photographs, batch_size=100, flip=True)
+    plain = lab.normalize(photographs.lab([0]))[0][0]
+    mirrored = sum(torch.equal(L, plain.flip(-1)) for L in found)
+    assert mirrored + sum(torch.equal(L, plain) for L in found) == 100
     assert 30 < mirrored < 70
+
+
+def test_exposure_changes_lightness_by_powers_and_no_colour(toy_photographs):
+    photographs = toy_photographs.select([0] * 200)
+    ((L, ab),) = batches(photographs, batch_size=200, exposure=0.5)
+    plain, colour = lab.normalize(toy_photographs.lab([0]))
+    assert torch.equal(ab, colour.expand(200, -1, -1, -1))
+    powers = ((L + 1) / 2).log() / ((plain + 1) / 2).log()
+    assert torch.allclose(powers, powers[:, :, :1, :1].expand_as(powers), rtol=1e-2)
+    one_each = powers[:, 0, 0, 0].log()
+    assert -0.5 <= one_each.min() < -0.4 and 0.4 < one_each.max() <= 0.5
 
 
 def test_the_cosine_ends_near_zero():
@@ -194,7 +229,16 @@ def test_evaluation_does_not_depend_on_the_batch_size(toy_photographs):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"batch_size": -1}, {"learning_rate": 0}, {"crop": 12}, {"repeats": 0}],
+    [
+        {"epochs": 0},
+        {"batch_size": -1},
+        {"learning_rate": 0},
+        {"crop": 12},
+        {"repeats": 0},
+        {"scale": 0.5},
+        {"crop": 8, "scale": 1.5},
+        {"exposure": -1},
+    ],
 )
 def test_bad_settings_are_refused(wrong):
     with pytest.raises(ColorlibError):
