@@ -34,11 +34,15 @@ class Config:
         width: factor on the channels of every hidden layer; 1 is the paper's size.
         batch_norm: batch normalisation before the non-linearities (section 3.3).
         decoder_init: "xavier" (section 4.1) or "he", as everywhere else.
+        output_gain: factor on the last layer's first weights. Below 1 the
+            network starts near gray; at 1, plain Xavier, it starts with
+            saturated random colours and long sees nothing but their mean.
     """
 
     width: float = 1.0
     batch_norm: bool = True
     decoder_init: str = "xavier"
+    output_gain: float = 0.1
 
     def __post_init__(self) -> None:
         if not self.width > 0:
@@ -47,6 +51,8 @@ class Config:
             raise ColorlibError(
                 f"decoder_init must be 'xavier' or 'he', not {self.decoder_init!r}"
             )
+        if not self.output_gain > 0:
+            raise ColorlibError(f"output_gain must be positive, not {self.output_gain}")
 
     def channels(self, full: int) -> int:
         """How many channels a layer of `full` channels has at this width."""
@@ -121,6 +127,11 @@ class Decoder(nn.Sequential):
             nn.Upsample(scale_factor=2),
         )
 
+    @property
+    def last(self) -> nn.Conv2d:
+        """The convolution that paints: to a and b."""
+        return self[-3]
+
 
 class Colorizer(nn.Module):
     """Predicts a photograph's two colour channels from its lightness.
@@ -142,6 +153,8 @@ class Colorizer(nn.Module):
         self.decoder = Decoder(config)
         init_he(self.encoder)
         {"xavier": init_xavier, "he": init_he}[config.decoder_init](self.decoder)
+        with torch.no_grad():
+            self.decoder.last.weight *= config.output_gain
 
     def forward(self, L: Tensor) -> Tensor:
         if L.ndim != 4 or L.shape[1] != 1 or min(L.shape[2:]) < STRIDE:

@@ -78,6 +78,16 @@ def test_initialisation():
     assert changed.abs().max() > limit
 
 
+def test_a_new_network_paints_nearly_gray_unless_told_otherwise():
+    L = torch.rand(4, 1, 32, 32) * 2 - 1
+    torch.manual_seed(0)
+    quiet = models.build("baseline", width=0.25)(L)
+    torch.manual_seed(0)
+    loud = models.build("baseline", width=0.25, output_gain=1.0)(L)
+    assert quiet.std() < 0.1 < loud.std()
+    assert torch.allclose(loud.atanh() / 10, quiet.atanh(), atol=1e-4)
+
+
 def test_a_seed_fixes_the_initial_weights():
     def first(seed):
         torch.manual_seed(seed)
@@ -94,6 +104,7 @@ def test_a_seed_fixes_the_initial_weights():
         lambda: models.build("baseline", depth=3),
         lambda: models.build("baseline", width=0),
         lambda: models.build("baseline", decoder_init="zeros"),
+        lambda: models.build("baseline", output_gain=0),
     ],
 )
 def test_unknown_presets_and_settings_are_refused(call):
