@@ -11,9 +11,9 @@ import typer
 from PIL import Image
 from tqdm import tqdm
 
-from colorlib import __version__
+from colorlib import __version__, metrics
 from colorlib import data as data_sets
-from colorlib import metrics, train as training
+from colorlib import train as training
 from colorlib.colorize import DEFAULT_WEIGHTS, weights_path
 from colorlib.colorize import colorize as colorize_image
 from colorlib.errors import ColorlibError

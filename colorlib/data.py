@@ -8,19 +8,18 @@ into ``train``, ``val`` (to choose when to stop) and ``test`` (to report).
 
 import csv
 import hashlib
-import json
 import os
-import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pooch
+import platformdirs
 import requests
 import torch
 from PIL import Image, ImageOps
@@ -121,19 +120,16 @@ def download(category: str, url: str = CVCL_URL, progress: bool = True) -> Path:
     if folder := _cvcl_folder(key):
         return folder
     folder = cache_dir() / "cvcl" / key
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".partial-") as partial:
-        archive = _fetch(url, Path(partial), progress)
-        _extract(archive, key, Path(partial) / key)
-        try:
-            (Path(partial) / key).rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was first
-                raise
+    with _whole(folder) as partial:
+        archive = _fetch(url, partial.parent, progress)
+        _extract(archive, key, partial)
     return folder
 
 
 def _fetch(url: str, folder: Path, progress: bool) -> Path:
+    import pooch  # here: it brings a progress bar that writes a warning into notebooks
+
+    pooch.get_logger().setLevel("WARNING")  # each file's hash is checked after unpacking
     try:
         return Path(
             pooch.retrieve(
@@ -150,7 +146,6 @@ def _fetch(url: str, folder: Path, progress: bool) -> Path:
 
 def _extract(archive: Path, category: str, folder: Path) -> None:
     """Write the published files of a class, and no others, from the archive."""
-    folder.mkdir()
     try:
         with zipfile.ZipFile(archive) as bundle:
             members = {Path(name).name: name for name in bundle.namelist()}
@@ -339,27 +334,20 @@ def pack(
 
 
 def _write_pack(items: Sequence[Photo], size: int, folder: Path, progress: Callable) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".partial-") as partial:
-        target = Path(partial) / folder.name
-        target.mkdir()
-        shape = (len(items), size, size, 3)
-        pixels = np.lib.format.open_memmap(target / "pixels.npy", "w+", np.uint8, shape)
-        for i, photo in enumerate(progress(items)):
-            pixels[i] = _decode(photo.path, size)
-        pixels.flush()
-        (target / "photos.json").write_text(json.dumps([[p.name, p.sha256] for p in items]))
-        try:
-            target.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was first
-                raise
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(items), size, size, 3)}
+    with _whole(folder) as partial, open(partial / "pixels.npy", "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for photo in progress(items):
+            file.write(_decode(photo.path, size).tobytes())
 
 
 def _decode(path: Path, size: int) -> np.ndarray:
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):  # 16-bit gray, which convert() would clip
+                upright = Image.fromarray((np.asarray(upright) / 257).round().astype(np.uint8))
+            upright = upright.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ColorlibError(f"{path} cannot be read as an image") from error
     return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BICUBIC))
@@ -370,7 +358,25 @@ def _decode(path: Path, size: int) -> np.ndarray:
 
 def cache_dir() -> Path:
     """Where packed photographs and downloads are kept: ``COLORLIB_CACHE``, or the user's cache."""
-    return Path(os.environ.get("COLORLIB_CACHE") or pooch.os_cache("colorlib"))
+    return Path(os.environ.get("COLORLIB_CACHE") or platformdirs.user_cache_dir("colorlib"))
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which then appears under its name whole, or not at all."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".partial-") as partial:
+            target = Path(partial) / folder.name
+            target.mkdir()
+            yield target
+            try:
+                target.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # else another process was first
+                    raise
+    except OSError as error:
+        raise ColorlibError(f"{folder} cannot be written: {error.strerror or error}") from error
 
 
 def _data_dir() -> Path | None:

@@ -140,9 +140,10 @@ def lab_plane(lightnesses: Sequence[float]) -> Figure:
             len(lightnesses),
             figsize=(WIDTH, WIDTH / len(lightnesses) + 0.3),
             sharey=True,
+            squeeze=False,
             layout="constrained",
         )
-        for axis, L in zip(axes, lightnesses, strict=True):
+        for axis, L in zip(axes[0], lightnesses, strict=True):
             plane = torch.stack((torch.full_like(a, L), a, b))
             rgb = lab.lab_to_rgb(plane)
             inside = (lab.rgb_to_lab(rgb) - plane).norm(dim=0) < 0.5
@@ -151,7 +152,7 @@ def lab_plane(lightnesses: Sequence[float]) -> Figure:
             axis.axhline(0, color="0.6", linewidth=0.6)
             axis.axvline(0, color="0.6", linewidth=0.6)
             axis.set(title=f"L = {L:g}", xlabel="a", xticks=(-100, 0, 100))
-        axes[0].set(ylabel="b", yticks=(-100, 0, 100))
+        axes[0, 0].set(ylabel="b", yticks=(-100, 0, 100))
     return _done(figure)
 
 

@@ -13,7 +13,6 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms.v2.functional import resized_crop
 from tqdm import tqdm
 
 from colorlib import lab
@@ -102,9 +101,11 @@ def fit(
         move, `val_loss` at the epoch's end.
 
     Raises:
-        ColorlibError: the loss is no longer a number, a crop larger than the
-            photographs, or a run folder of other settings or photographs.
+        ColorlibError: no photographs, a crop larger than they are, a loss
+            that is no longer a number, or a run folder of other settings or photographs.
     """
+    if not len(train) or not len(val):
+        raise ColorlibError("there are no photos to train on or none to hold out")
     if settings.crop is not None and settings.scale is None and settings.crop > train.size:
         raise ColorlibError(f"a crop of {settings.crop} does not fit photos of {train.size}")
     model.to(device, memory_format=torch.channels_last)
@@ -223,8 +224,10 @@ def _crop(rgb: Tensor, settings: Settings, random: np.random.Generator) -> Tenso
     if settings.scale is not None:
         side = max(1, round(random.uniform(settings.scale, 1) * rgb.shape[-1]))
     y, x = random.integers(0, rgb.shape[-1] - side + 1, size=2)
-    size = [settings.crop, settings.crop]
-    return resized_crop(rgb, int(y), int(x), side, side, size, antialias=True)
+    square = rgb[:, y : y + side, x : x + side]
+    if side == settings.crop:
+        return square
+    return F.interpolate(square[None], settings.crop, mode="bilinear", antialias=True)[0]
 
 
 def _learning_rate(settings: Settings, epoch: int) -> float:

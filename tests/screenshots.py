@@ -33,11 +33,20 @@ from tornado.websocket import websocket_connect
 SITE = Path(__file__).resolve().parents[1] / "_build" / "html"
 MODES = ("light", "dark")
 TALLEST = 8000  # Chromium draws nothing beyond 16384 pixels
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars "
-    "--disable-background-networking --disable-component-update --disable-sync "
-    "--disable-dev-shm-usage --remote-debugging-port=0 --window-size=1400,900"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-port=0",
+    "--window-size=1400,900",
+]
 
 # Resolves when fonts, pictures and formulas are drawn.
 READY = """

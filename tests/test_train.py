@@ -61,7 +61,7 @@ def test_a_seed_repeats_a_run_exactly_and_another_seed_does_not(toy_photographs)
 
 
 def test_the_run_folder(toy_photographs, tmp_path):
-    model, history = fit(toy_photographs, tmp_path / "run")
+    _, history = fit(toy_photographs, tmp_path / "run")
     found = rows(tmp_path / "run")
     assert [tuple(row) for row in found] == [train.COLUMNS] * 4
     assert [float(row["val_loss"]) for row in found] == [row["val_loss"] for row in history]

@@ -1,0 +1,168 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorlib import cli, data
+
+COMMAND = Path(sys.executable).with_name("colorlib")
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    path = tmp_path / "photo.jpg"
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    root = tmp_path / "photos"
+    root.mkdir()
+    for i in range(12):
+        pixels = np.random.default_rng(i).integers(0, 256, (16, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(root / f"{i}.png")
+    return root
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capfd):
+    """Call the command line in this process: (status, stdout, stderr)."""
+    monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("COLORLIB_DATA", raising=False)
+
+    def call(*arguments) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["colorlib", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+            sys.exit(0)
+        return stop.value.code or 0, *capfd.readouterr()
+
+    return call
+
+
+def train(run, folder, out, *more):
+    small = ("--width", 0.125, "--size", 16, "--epochs", 2, "--batch-size", 4, "--device", "cpu")
+    return run("train", "--data", folder, "--out", out, *small, *more)
+
+
+def test_the_installed_command_colorizes_a_photograph(photo, tmp_path):
+    out = tmp_path / "colour.png"
+    call = [COMMAND, "colorize", photo, "--out", out]
+    done = subprocess.run(call, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ""
+    assert "40 x 30 pixels" in done.stdout
+    assert Image.open(out).size == (40, 30) and Image.open(out).mode == "RGB"
+
+
+def test_the_installed_command_reports_an_error_in_one_line(tmp_path):
+    call = [COMMAND, "colorize", tmp_path / "nothing.jpg", "--out", tmp_path / "out.png"]
+    done = subprocess.run(call, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == f"colorlib: there is no file {tmp_path / 'nothing.jpg'}\n"
+
+
+def test_nothing_is_overwritten(run, photo, tmp_path):
+    out = tmp_path / "out.png"
+    out.write_text("mine")
+    status, _, error = run("colorize", photo, "--out", out)
+    assert status == 1 and "not overwritten" in error
+    assert out.read_text() == "mine"
+
+
+def broken(path: Path) -> Path:
+    path.write_bytes(b"\xff\xd8\xff no photograph")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (lambda p: [p / "photo.jpg", "--out", p / "no" / "out.png"], "no folder"),
+        (lambda p: [p / "photo.jpg", "--out", p / "out.xyz"], ".png or .jpg"),
+        (lambda p: [p / "photo.jpg", "--out", p / "o.png", "--weights", "none"], "baseline"),
+        (lambda p: [p / "photo.jpg", "--out", p / "o.png", "--weights", p / "photo.jpg"], "photo"),
+        (lambda p: [p / "photo.jpg", "--out", p / "o.png", "--device", "abacus"], "no device"),
+        (lambda p: [p / "photo.jpg", "--out", p / "o.png", "--working-size", 1], "at least 8"),
+        (lambda p: [broken(p / "bad.jpg"), "--out", p / "o.png"], "cannot be read"),
+        (lambda p: [p, "--out", p / "o.png"], "there is no file"),
+    ],
+)
+def test_colorize_refuses_in_one_sentence_and_leaves_nothing(run, photo, tmp_path, arguments, says):
+    call = arguments(tmp_path)
+    before = set(tmp_path.iterdir())
+    status, out, error = run("colorize", *call)
+    assert status == 1 and out == ""
+    assert error.startswith("colorlib: ") and error.count("\n") == 1
+    assert says in error
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_train_writes_a_run_folder_whose_weights_colorize(run, folder, photo, tmp_path):
+    out = tmp_path / "run"
+    status, text, _ = train(run, folder, out)
+    assert status == 0
+    assert "10 photos trained on, 1 held out" in text
+    for row in ("gray", "mean colour", "baseline, epoch"):
+        assert row in text
+    assert len((out / "metrics.csv").read_text().splitlines()) == 3
+    best = out / "best.safetensors"
+    assert run("colorize", photo, "--out", tmp_path / "o.png", "--weights", best)[0] == 0
+
+
+def test_a_finished_run_is_kept_and_a_changed_one_refused(run, folder, tmp_path):
+    out = tmp_path / "run"
+    train(run, folder, out)
+    before = (out / "last.safetensors").read_bytes()
+    assert train(run, folder, out)[0] == 0
+    assert (out / "last.safetensors").read_bytes() == before
+    status, _, error = train(run, folder, out, "--learning-rate", 0.01)
+    assert status == 1 and "other settings" in error.splitlines()[-1]
+    assert (out / "last.safetensors").read_bytes() == before
+
+
+def test_training_goes_on_from_given_weights(run, folder, tmp_path):
+    train(run, folder, tmp_path / "one")
+    best = tmp_path / "one" / "best.safetensors"
+    assert train(run, folder, tmp_path / "two", "--init", best)[0] == 0
+    status, _, error = train(run, folder, tmp_path / "three", "--init", "nothing")
+    assert status == 1 and "nothing" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--data", "no-such-set"], "samples"),
+        (["--crop", 12], "multiple of 8"),
+        (["--crop", 64], "does not fit"),
+        (["--preset", "nonsense"], "baseline"),
+        (["--epochs", 0], "epochs"),
+        (["--min-chroma", 500], "photos"),
+    ],
+)
+def test_train_refuses_in_one_sentence(run, folder, tmp_path, arguments, says):
+    status, _, error = train(run, folder, tmp_path / "run", *arguments)
+    last = error.splitlines()[-1]
+    assert status == 1 and "Traceback" not in error
+    assert last.startswith("colorlib: ") and says in last
+
+
+def test_download_names_what_there_is_and_prints_where_it_is(run, monkeypatch, tmp_path):
+    status, _, error = run("download", "imagenet")
+    assert status == 1 and "open-country" in error
+    monkeypatch.setattr(data, "download", lambda name, url: tmp_path / name)
+    assert run("download", "coast")[:2] == (0, f"{tmp_path / 'coast'}\n")
+
+
+def test_an_interrupt_is_no_traceback(run, monkeypatch, photo, tmp_path):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "colorize_image", interrupted)
+    status, _, error = run("colorize", photo, "--out", tmp_path / "o.png")
+    assert status != 0 and "Traceback" not in error
+    assert not (tmp_path / "o.png").exists()

@@ -1,0 +1,87 @@
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from colorlib import figures, lab
+
+
+@pytest.fixture
+def photos() -> torch.Tensor:
+    return lab.rgb_to_lab(torch.rand(3, 3, 8, 8, generator=torch.manual_seed(0)))
+
+
+def pictures(figure: Figure) -> int:
+    return sum(len(axis.images) for axis in figure.axes)
+
+
+def test_gray_keeps_lightness_alone(photos):
+    gray = figures.gray(photos)
+    assert torch.equal(gray[:, 0], photos[:, 0]) and not gray[:, 1:].any()
+
+
+def test_recolour_keeps_lightness_and_takes_the_colour(photos):
+    ab = torch.full((3, 2, 8, 8), 0.25)
+    recoloured = figures.recolour(photos, ab)
+    assert torch.allclose(recoloured[:, 0], photos[:, 0], atol=1e-4)
+    assert torch.allclose(recoloured[:, 1:], torch.tensor(32.0))
+
+
+def test_images_and_batch_are_inverse_up_to_rounding(photos):
+    found = lab.lab_to_rgb(figures.batch(figures.images(photos)))
+    assert (found - lab.lab_to_rgb(photos)).abs().max() < 0.51 / 255
+
+
+def test_a_grid_has_a_titled_column_a_kind_and_a_named_row_a_photograph(photos):
+    figure = figures.grid({"gray": figures.gray(photos), "true": photos}, rows=("p", "q", "r"))
+    assert pictures(figure) == 6
+    assert [axis.get_title() for axis in figure.axes[:2]] == ["gray", "true"]
+    assert [axis.get_ylabel() for axis in figure.axes[::2]] == ["p", "q", "r"]
+    shown = figure.axes[1].images[0].get_array()
+    assert torch.allclose(torch.as_tensor(shown), lab.lab_to_rgb(photos)[0].permute(1, 2, 0))
+
+
+def test_a_sheet_shows_every_photograph_once(photos):
+    figure = figures.sheet(photos, ("p", "q", "r"), columns=2)
+    assert pictures(figure) == 3
+    assert [axis.get_xlabel() for axis in figure.axes] == ["p", "q", "r", ""]
+
+
+def test_channels_shows_both_ways_to_take_a_photograph_apart(photos):
+    figure = figures.channels(photos[0])
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles[:4] == ["photograph", "R", "G", "B"] and titles[4] == "L"
+    assert pictures(figure) == 8
+
+
+def test_the_plane_is_transparent_where_srgb_ends():
+    figure = figures.lab_plane((30, 70))
+    assert [axis.get_title() for axis in figure.axes] == ["L = 30", "L = 70"]
+    alpha = figure.axes[0].images[0].get_array()[..., 3]
+    assert 0.02 < alpha.mean() < 0.5 and alpha[64, 64] == 1 and alpha[0, 0] == 0
+
+
+def test_lines_and_bars_draw_what_they_are_given():
+    figure = figures.lines({"one": [1, 2], "two": [2, 1]}, (0, 1), "x", "y", log=True)
+    (axis,) = figure.axes
+    assert [list(line.get_ydata()) for line in axis.lines] == [[1, 2], [2, 1]]
+    assert axis.get_yscale() == "log" and axis.get_xlabel() == "x"
+    (axis,) = figures.bars({"one": 1.0, "two": 2.0}, "length").axes
+    assert [bar.get_width() for bar in axis.patches] == [2.0, 1.0]  # drawn from below
+
+
+def test_loss_curves_put_training_and_held_out_side_by_side_with_yardsticks():
+    history = [{"epoch": i, "train_loss": 1 / i, "val_loss": 2 / i} for i in (1, 2, 3)]
+    figure = figures.loss_curves(history, {"gray": 0.5, "mean colour": 0.4})
+    train, held_out = figure.axes
+    assert list(train.lines[0].get_ydata()) == [1, 1 / 2, 1 / 3]
+    assert list(held_out.lines[0].get_ydata()) == [2, 1, 2 / 3]
+    assert [line.get_label() for line in held_out.lines[1:]] == ["gray", "mean colour"]
+    assert train.get_shared_y_axes().joined(train, held_out)
+
+
+def test_no_figure_stays_open(photos):
+    plt.close("all")
+    figures.grid({"one": photos})
+    figures.lab_plane((50,))
+    assert not plt.get_fignums()
