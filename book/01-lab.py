@@ -146,7 +146,8 @@ by_hand = (116 * fY - 16, 500 * (fX - fY), 200 * (fY - fZ))
 print("by hand :", " ".join(f"{v:.2f}" for v in by_hand))
 
 red = torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1)
-print("colorlib:", " ".join(f"{v:.2f}" for v in lab.rgb_to_lab(red).flatten()))
+values = lab.rgb_to_lab(red).flatten()
+print("colorlib:", " ".join(f"{v:.2f}" for v in values))
 
 # %% [markdown]
 # ## The whole of sRGB

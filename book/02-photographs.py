@@ -69,7 +69,8 @@ from colorlib import data, figures, lab, metrics
 
 # %%
 train, val, test = (
-    data.pack(data.photos("samples", split), 96) for split in data.SPLITS
+    data.pack(data.photos("samples", split), 96)
+    for split in data.SPLITS
 )
 print(len(train), "to train on,", len(val), "to choose when to stop,",
       len(test), "to report")
@@ -140,7 +141,8 @@ with tempfile.TemporaryDirectory() as folder:
 # current batch are read.
 
 # %%
-print(type(train.pixels).__name__, train.pixels.shape, train.pixels.dtype)
+pixels = train.pixels
+print(type(pixels).__name__, pixels.shape, pixels.dtype)
 batch = train.rgb([0, 5])
 print("a batch:", tuple(batch.shape), batch.dtype)
 L, ab = lab.normalize(train.lab([0, 5]))
@@ -184,7 +186,8 @@ for least in (0, 5, 10):
 # %%
 rows = metrics.yardsticks(train, test)
 for name, mse in rows.items():
-    print(f"{name:12} {mse:.4f}  {metrics.rmse_in_lab(mse):.1f} Lab units")
+    units = metrics.rmse_in_lab(mse)
+    print(f"{name:12} {mse:.3g}  {units:.3g} Lab units")
 a, b = metrics.mean_colour(train) * lab.AB_SCALE
 print(f"mean colour: a = {a:.1f}, b = {b:.1f}")
 

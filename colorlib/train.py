@@ -202,9 +202,10 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Normalized (L, ab), in an order that depends on seed and epoch alone."""
     random = np.random.default_rng((settings.seed, epoch))
-    order = np.concatenate([random.permutation(len(train)) for _ in range(settings.repeats)])
+    visits = [random.permutation(len(train)) for _ in range(settings.repeats)]
+    order = np.concatenate(visits)
     for start in range(0, len(order), settings.batch_size):
-        rgb = train.rgb(order[start : start + settings.batch_size])
+        rgb = train.rgb(order[start : start + settings.batch_size])  # (B, 3, S, S)
         if settings.crop is not None:
             rgb = torch.stack([_crop(photo, settings, random) for photo in rgb])
         if settings.flip:
@@ -212,8 +213,9 @@ def _batches(
             rgb = torch.where(mirrored[:, None, None, None], rgb.flip(-1), rgb)
         L, ab = lab.normalize(lab.rgb_to_lab(rgb.to(device).float() / 255))
         if settings.exposure:
-            power = np.exp(random.uniform(-settings.exposure, settings.exposure, len(rgb)))
-            power = torch.from_numpy(power).to(L)[:, None, None, None]
+            most = settings.exposure
+            power = torch.from_numpy(random.uniform(-most, most, len(rgb))).exp()
+            power = power.to(L)[:, None, None, None]
             L = 2 * ((L + 1) / 2).clamp(0, 1) ** power - 1
         yield L, ab
 

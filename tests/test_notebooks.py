@@ -1,0 +1,108 @@
+"""Each chapter is a pair, .py to edit and .ipynb executed from it; both must stay what they are."""
+
+import ast
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+CHAPTERS = [ROOT / name for name in (TOC["root"], *(c["file"] for c in TOC["chapters"]))]
+
+
+@pytest.fixture(params=CHAPTERS, ids=lambda path: path.name)
+def chapter(request) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def source(chapter):
+    return jupytext.read(chapter.with_suffix(".py"))
+
+
+@pytest.fixture
+def notebook(chapter):
+    return nbformat.read(chapter.with_suffix(".ipynb"), as_version=4)
+
+
+def code(notebook) -> list:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def essence(notebook) -> list:
+    """What a reader sees of the cells, outputs aside."""
+    return [
+        (c.cell_type, c.source, c.metadata.get("tags", []), c.metadata.get("mystnb", {}))
+        for c in notebook.cells
+    ]
+
+
+def figure(cell) -> dict:
+    return cell.metadata.get("mystnb", {}).get("figure", {})
+
+
+def test_every_pair_is_in_the_table_of_contents_and_nothing_else():
+    pairs = {path.stem for path in (ROOT / "book").glob("*.*")}
+    assert pairs == {path.name for path in CHAPTERS}
+    for path in CHAPTERS:
+        assert path.with_suffix(".py").is_file() and path.with_suffix(".ipynb").is_file()
+
+
+def test_both_halves_of_a_pair_hold_the_same_cells(source, notebook):
+    assert essence(source) == essence(notebook), "run make notebooks"
+
+
+def test_every_cell_was_executed_in_order_and_without_a_complaint(notebook):
+    cells = code(notebook)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert outputs
+    assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+
+
+def test_every_picture_has_caption_label_and_alternative_text(notebook):
+    for cell in code(notebook):
+        shows = any("image/png" in output.get("data", {}) for output in cell.outputs)
+        assert shows == bool(figure(cell))
+        if shows:
+            assert len(figure(cell)["caption"]) > 30
+            assert re.fullmatch(r"fig-[a-z0-9-]+", figure(cell)["name"])
+            assert len(cell.metadata["mystnb"]["image"]["alt"]) > 30
+
+
+def test_labels_of_figures_are_unique():
+    names = [
+        figure(cell)["name"]
+        for path in CHAPTERS
+        for cell in code(jupytext.read(path.with_suffix(".py")))
+        if figure(cell)
+    ]
+    assert len(names) == len(set(names))
+
+
+def test_outputs_name_no_place_on_the_machine_that_made_them(notebook):
+    text = "\n".join(str(cell.outputs) for cell in code(notebook))
+    text = re.sub(r"'image/png': '[^']*'", "", text)
+    for place in (str(ROOT), str(Path.home()) + "/", "site-packages", "/tmp/"):
+        assert place not in text
+
+
+def test_lines_of_code_fit_the_page(source):
+    fenced = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    for cell in source.cells:
+        blocks = [cell.source] if cell.cell_type == "code" else fenced.findall(cell.source)
+        for line in "\n".join(blocks).splitlines():
+            assert len(line) <= 72, line
+
+
+def test_on_colab_the_first_cell_installs_and_directives_are_readable(source):
+    install = code(source)[0]
+    assert "pip" in install.source and "remove-cell" in install.metadata["tags"]
+    for cell in code(source):
+        ast.parse(cell.source)  # no shell escapes or magics
+    for cell in source.cells:
+        assert "```{" not in cell.source
