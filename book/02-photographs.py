@@ -75,7 +75,7 @@ train, val, test = (
 print(len(train), "to train on,", len(val), "to choose when to stop,",
       len(test), "to report")
 
-# %% mystnb={"figure": {"caption": "The training photographs.", "name": "fig-train-photos"}, "image": {"alt": "Contact sheet of 32 small colour photographs: brick and sandstone campus buildings, tulips and other flowers, a road, rocks, a brick wall, tomato plants."}}
+# %% mystnb={"figure": {"caption": "The photographs that networks are trained on.", "name": "fig-train-photos"}, "image": {"alt": "Contact sheet of 32 small colour photographs: brick and sandstone campus buildings, tulips and other flowers, a road, rocks, a brick wall, tomato plants."}}
 figures.sheet(train.lab())
 
 # %% mystnb={"figure": {"caption": "The photographs that are never trained on: first the six used to choose when to stop, then the ten on which results are reported.", "name": "fig-held-out-photos"}, "image": {"alt": "Contact sheet of 16 small colour photographs: campus buildings and palms, tulips, a white church, the Eiffel Tower twice, a path through a park."}}
