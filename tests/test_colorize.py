@@ -42,7 +42,7 @@ def test_only_the_lightness_of_the_input_matters(photo, painted):
 def test_the_shipped_weights_know_a_sky_and_a_lawn(photo, painted):
     ab = rgb2lab(np.asarray(painted))[..., 1:]
     sky, lawn = ab[5:60, 30:120].mean((0, 1)), ab[-15:].mean((0, 1))
-    assert sky[1] < -2, "the sky is not bluish"
+    assert sky[1] < -8, "the sky is not blue"
     assert lawn[0] < -3 and lawn[1] > 5, "the lawn is not green"
 
 
