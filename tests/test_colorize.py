@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 from skimage.color import rgb2lab
 
-from colorlib import colorize, data, lab, models
+from colorlib import colorize, data, lab, metrics, models, train
 from colorlib.colorize import DEFAULT_WEIGHTS, predict, weights_path
 from colorlib.errors import ColorlibError
 
@@ -47,8 +47,6 @@ def test_the_shipped_weights_know_a_sky_and_a_lawn(photo, painted):
 
 
 def test_the_shipped_weights_beat_gray_and_mean_colour():
-    from colorlib import metrics, train
-
     test = data.pack(data.photos("samples", "test"), 128)
     rows = metrics.yardsticks(data.pack(data.photos("samples", "train"), 128), test)
     model = models.load_weights(weights_path(DEFAULT_WEIGHTS))
