@@ -17,7 +17,7 @@ from colorlib import train as training
 from colorlib.colorize import DEFAULT_WEIGHTS, weights_path
 from colorlib.colorize import colorize as colorize_image
 from colorlib.errors import ColorlibError
-from colorlib.models import PRESETS, build, load_weights
+from colorlib.models import PRESETS, build, load_weights, read_about
 
 app = typer.Typer(
     help="Colorize grayscale photographs, and train the networks that do.",
@@ -58,7 +58,7 @@ def colorize(
         raise ColorlibError(f"{out} does not end like an image file, such as .png or .jpg")
     if not out.parent.is_dir():
         raise ColorlibError(f"there is no folder {out.parent}")
-    result = colorize_image(_open(photo), weights, working_size, _device(device))
+    result = colorize_image(data_sets.read(photo), weights, working_size, _device(device))
     _save(result, out)
     print(f"{out}: {result.width} x {result.height} pixels")
 
@@ -133,8 +133,8 @@ def train(
         device,
         progress=True,
         about={
-            "preset": preset,
-            "init": init and Path(init).name,
+            "preset": None if init else preset,
+            "init": init and read_about(weights_path(init)),
             "data": [Path(name).name for name in data],
             "settings": asdict(settings),
             "device": _device_name(device),
@@ -145,7 +145,7 @@ def train(
     best = min(history, key=lambda row: row["val_loss"])
     print(f"{len(packs['train'])} photos trained on, {len(packs['val'])} held out")
     rows = metrics.yardsticks(packs["train"], packs["val"])
-    rows[f"{preset}, epoch {best['epoch']}"] = best["val_loss"]
+    rows[f"network, epoch {best['epoch']}"] = best["val_loss"]
     for name, loss in rows.items():
         print(f"{name:24} held-out loss {loss:.5f}, {metrics.rmse_in_lab(loss):5.2f} Lab units")
     print(f"weights: {out / 'best.safetensors'}")
@@ -184,17 +184,6 @@ def _commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit.stdout.strip()
-
-
-def _open(path: Path) -> Image.Image:
-    if not path.is_file():
-        raise ColorlibError(f"there is no file {path}")
-    try:
-        image = Image.open(path)
-        image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ColorlibError(f"{path} cannot be read as an image") from error
-    return image
 
 
 def _save(image: Image.Image, path: Path) -> None:

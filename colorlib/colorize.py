@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorlib import lab
+from colorlib import data, lab
 from colorlib.errors import ColorlibError
 from colorlib.models import STRIDE, Colorizer, load_weights, read_about
 
@@ -57,7 +57,7 @@ def colorize(
     path = weights_path(weights)
     model = load_weights(path)
     working_size = working_size or read_about(path).get("size", 256)
-    rgb = torch.from_numpy(np.array(ImageOps.exif_transpose(image).convert("RGB")))
+    rgb = torch.from_numpy(np.array(data.upright(image)))
     photo = lab.rgb_to_lab(rgb.permute(2, 0, 1)[None].float() / 255)
     L, _ = lab.normalize(photo)
     colour = lab.lab_to_rgb(lab.denormalize(L, predict(model, L, working_size, device)))

@@ -342,18 +342,33 @@ def _write_pack(items: Sequence[Photo], size: int, folder: Path, progress: Calla
 
 
 def _decode(path: Path, size: int) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I"):  # 16-bit gray, which convert() would clip
-                upright = Image.fromarray((np.asarray(upright) / 257).round().astype(np.uint8))
-            upright = upright.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ColorlibError(f"{path} cannot be read as an image") from error
-    return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BICUBIC))
+    return np.asarray(ImageOps.fit(read(path), (size, size), Image.Resampling.BICUBIC))
 
 
 # Shared ---------------------------------------------------------------------
+
+
+def read(path: Path) -> Image.Image:
+    """A photograph from its file, as `upright` returns it.
+
+    Raises:
+        ColorlibError: no such file, or one that is no image.
+    """
+    if not path.is_file():
+        raise ColorlibError(f"there is no file {path}")
+    try:
+        with Image.open(path) as image:
+            return upright(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ColorlibError(f"{path} cannot be read as an image") from error
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Any PIL image as 8-bit RGB, turned as its EXIF orientation says."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16-bit gray, which convert() would clip
+        image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
+    return image.convert("RGB")
 
 
 def cache_dir() -> Path:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorlib import cli, data
+from colorlib import cli, data, models
 
 COMMAND = Path(sys.executable).with_name("colorlib")
 
@@ -107,7 +107,7 @@ def test_train_writes_a_run_folder_whose_weights_colorize(run, folder, photo, tm
     status, text, _ = train(run, folder, out)
     assert status == 0
     assert "10 photos trained on, 1 held out" in text
-    for row in ("gray", "mean colour", "baseline, epoch"):
+    for row in ("gray", "mean colour", "network, epoch"):
         assert row in text
     assert len((out / "metrics.csv").read_text().splitlines()) == 3
     best = out / "best.safetensors"
@@ -129,6 +129,8 @@ def test_training_goes_on_from_given_weights(run, folder, tmp_path):
     train(run, folder, tmp_path / "one")
     best = tmp_path / "one" / "best.safetensors"
     assert train(run, folder, tmp_path / "two", "--init", best)[0] == 0
+    told = models.read_about(tmp_path / "two" / "best.safetensors")
+    assert told["init"] == models.read_about(best)
     status, _, error = train(run, folder, tmp_path / "three", "--init", "nothing")
     assert status == 1 and "nothing" in error
 

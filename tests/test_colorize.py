@@ -66,6 +66,12 @@ def test_image_modes(photo, mode):
     assert colorize(photo.resize((40, 30)).convert(mode)).size == (40, 30)
 
 
+def test_sixteen_bit_gray_keeps_its_lightness():
+    ramp = np.linspace(0, 65535, 40 * 30).astype(np.uint16).reshape(30, 40)
+    eight = Image.fromarray((ramp / 257).round().astype(np.uint8))
+    assert colorize(Image.fromarray(ramp)).tobytes() == colorize(eight).tobytes()
+
+
 def test_orientation_is_applied(photo):
     turned = photo.resize((60, 40))
     turned.getexif()[0x0112] = 6  # to be shown turned by 90 degrees

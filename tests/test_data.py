@@ -3,6 +3,8 @@ import hashlib
 import io
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import zipfile
 from collections import Counter
@@ -239,6 +241,16 @@ def test_sixteen_bits_become_eight_and_are_not_clipped(tmp_path):
     assert np.abs(found - levels / 257).max() <= 1
 
 
+def test_reading_needs_a_file_that_is_an_image(tmp_path):
+    with pytest.raises(ColorlibError, match="there is no file") as error:
+        data.read(tmp_path / "nothing.png")
+    assert one_sentence(error)
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(ColorlibError, match="cannot be read as an image") as error:
+        data.read(tmp_path / "text.png")
+    assert one_sentence(error)
+
+
 def test_a_file_that_is_no_image_leaves_no_half_pack(folder, cache):
     items = data.photos(folder, "train")
     whole = items[7].path.read_bytes()
@@ -350,10 +362,13 @@ def test_a_class_is_downloaded_once_and_then_read(server, published, cache, capf
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_progress_bar_is_shown(server, published, capfd):
+def test_a_progress_bar_is_shown(server, published, cache):
+    """In a process of its own: TQDM_DISABLE is read when tqdm is imported."""
     server.body = archive(published)
-    data.download("open-country", server.url)
-    assert "100%" in capfd.readouterr().err
+    shown = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
+    code = f"from colorlib import data; data._fetch({server.url!r}, {str(cache)!r}, progress=True)"
+    call = [sys.executable, "-c", code]
+    assert "100%" in subprocess.run(call, env=shown, capture_output=True, text=True).stderr
 
 
 def interrupted(server, files):
