@@ -6,6 +6,8 @@ CIE 15 (L*a*b*, D65, 2 degree observer), to the digits that scikit-image uses,
 so that both libraries agree.
 """
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 
@@ -19,8 +21,7 @@ _RGB_FROM_XYZ = torch.linalg.inv(torch.tensor(_XYZ_FROM_RGB, dtype=torch.float64
 _WHITE = (0.95047, 1.0, 1.08883)
 
 _EPSILON = (6 / 29) ** 3  # below it the cube root gives way to a straight line
-_SLOPE = (29 / 6) ** 2 / 3
-_OFFSET = 4 / 29
+_SLOPE = (29 / 6) ** 2 / 3  # of that line
 
 AB_SCALE = 128.0
 """What the network's output in [-1, 1] is multiplied by (paper, section 3.1)."""
@@ -41,16 +42,10 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
         ValueError: not of shape (..., 3, H, W).
     """
     _check(rgb, "rgb")
-    # torch.where differentiates both branches: the clamp keeps the power's
-    # argument, and so its gradient, away from zero.
-    linear = torch.where(
-        rgb > 0.04045,
-        ((rgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4,
-        rgb / 12.92,
-    )
+    linear = _joined(rgb, 0.04045, 1 / 12.92, lambda u: u.add_(0.055).div_(1.055) ** 2.4)
     x, y, z = (
-        _f(channel / white)
-        for channel, white in zip(_mix(linear, _XYZ_FROM_RGB), _WHITE, strict=True)
+        _joined(channel / white, _EPSILON, _SLOPE, lambda t: t ** (1 / 3))
+        for channel, white in zip(_mix(linear.unbind(-3), _XYZ_FROM_RGB), _WHITE, strict=True)
     )
     return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), dim=-3)
 
@@ -73,15 +68,11 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
     L, a, b = lab.unbind(dim=-3)
     y = (L + 16) / 116
     xyz = [
-        _f_inverse(t) * white
+        _joined(t, 6 / 29, 1 / _SLOPE, lambda t: t**3) * white
         for t, white in zip((y + a / 500, y, y - b / 200), _WHITE, strict=True)
     ]
-    linear = torch.stack(_mix(torch.stack(xyz, dim=-3), _RGB_FROM_XYZ), dim=-3)
-    rgb = torch.where(
-        linear > 0.0031308,
-        1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055,
-        linear * 12.92,
-    )
+    linear = torch.stack(_mix(xyz, _RGB_FROM_XYZ), dim=-3)
+    rgb = _joined(linear, 0.0031308, 12.92, lambda u: (u ** (1 / 2.4)).mul_(1.055).sub_(0.055))
     return rgb.clamp(0, 1)
 
 
@@ -111,22 +102,27 @@ def denormalize(L: Tensor, ab: Tensor) -> Tensor:
     return torch.cat(((L + 1) * 50, ab * AB_SCALE), dim=-3)
 
 
-def _mix(image: Tensor, matrix) -> list[Tensor]:
+# What is written in place below was made a moment before, so gradients do not
+# notice; asking for less memory is what makes it faster.
+
+
+def _mix(channels: Sequence[Tensor], matrix) -> list[Tensor]:
     """Multiply every pixel's three values by a 3x3 matrix, one output channel each.
 
     Written out, because a matrix product may be run at reduced precision on a GPU.
     """
-    c0, c1, c2 = image.unbind(dim=-3)
-    return [m0 * c0 + m1 * c1 + m2 * c2 for m0, m1, m2 in matrix]
+    c0, c1, c2 = channels
+    return [(m0 * c0).add_(c1, alpha=m1).add_(c2, alpha=m2) for m0, m1, m2 in matrix]
 
 
-def _f(t: Tensor) -> Tensor:
-    root = t.clamp(min=_EPSILON) ** (1 / 3)
-    return torch.where(t > _EPSILON, root, _SLOPE * t + _OFFSET)
+def _joined(x: Tensor, knot: float, slope: float, curve: Callable[[Tensor], Tensor]) -> Tensor:
+    """A curve above `knot`, and below it the straight line that meets it there.
 
-
-def _f_inverse(t: Tensor) -> Tensor:
-    return torch.where(t > 6 / 29, t**3, (t - _OFFSET) / _SLOPE)
+    The curve never sees what lies below the knot, so that its gradient
+    stays finite at zero. It may change its argument.
+    """
+    above = x.clamp(min=knot)
+    return (x - above).mul_(slope).add_(curve(above))
 
 
 def _check(image: Tensor, name: str) -> None:
