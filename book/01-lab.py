@@ -105,19 +105,16 @@ for name, x, y in (
 # \end{cases}
 # $$ (eq-gamma)
 #
-# **2. Mix to XYZ**, the three responses of the CIE's standard observer,
-# and divide by those of white ($X_n, Y_n, Z_n$, daylight "D65"):
+# **2. Mix** the linear values **to XYZ**, the three responses of the CIE's
+# standard observer, and divide by those of white ($X_n, Y_n, Z_n$,
+# daylight "D65"):
 #
 # $$
-# \begin{pmatrix} X \\ Y \\ Z \end{pmatrix} =
-# \begin{pmatrix}
-# 0.4125 & 0.3576 & 0.1804 \\
-# 0.2127 & 0.7152 & 0.0722 \\
-# 0.0193 & 0.1192 & 0.9502
-# \end{pmatrix}
-# \begin{pmatrix}
-# R_\text{lin} \\ G_\text{lin} \\ B_\text{lin}
-# \end{pmatrix}
+# \begin{aligned}
+# X &= 0.4125 \, R + 0.3576 \, G + 0.1804 \, B \\
+# Y &= 0.2127 \, R + 0.7152 \, G + 0.0722 \, B \\
+# Z &= 0.0193 \, R + 0.1192 \, G + 0.9502 \, B
+# \end{aligned}
 # $$ (eq-xyz)
 #
 # **3. Compress as the eye does**, by a cube root $f$ (a straight line
@@ -136,8 +133,8 @@ for name, x, y in (
 
 # %% [markdown]
 # One pixel by hand. Pure red has the linear values (1, 0, 0), so XYZ is
-# the matrix' first column; all three are far from black, so $f$ is the
-# cube root.
+# the first column of numbers above; all three are far from black, so $f$
+# is the cube root.
 
 # %%
 X, Y, Z = 0.412453 / 0.95047, 0.212671, 0.019334 / 1.08883

@@ -134,8 +134,8 @@ with tempfile.TemporaryDirectory() as folder:
 # *Reshape* could mean squeezing a 3:2 photograph into a square. We keep
 # proportions: the shorter side is resized, the middle is cut out.
 #
-# Decoding a JPEG and resizing it costs more than a training step on it
-# does on a GPU. `data.pack` does both once, and writes one file of bytes
+# Decoding and resizing a photograph anew in every epoch would keep a GPU
+# waiting. `data.pack` does both once, and writes one file of bytes
 # that is mapped into memory: an epoch decodes nothing, and 60,000
 # photographs take no more memory than 300, because only the rows of the
 # current batch are read.

@@ -32,6 +32,7 @@ if importlib.util.find_spec("colorlib") is None:
 # %% tags=["hide-input"]
 import inspect
 import tempfile
+import textwrap
 from pathlib import Path
 
 import torch
@@ -89,7 +90,7 @@ print(tuple(picture.shape), "->", tuple(down(picture).shape),
 # This is the library's own code, printed from the package.
 
 # %%
-print("ENCODER =", models.ENCODER, "\n")
+print("ENCODER =", *models.ENCODER, "\n")
 for part in (models.conv, models.Encoder, models.Decoder):
     print(inspect.getsource(part))
 
@@ -371,7 +372,7 @@ figures.loss_curves(
 # %%
 shipped_file = weights_path(DEFAULT_WEIGHTS)
 for key, value in models.read_about(shipped_file).items():
-    print(f"{key}: {value}")
+    print(textwrap.fill(f"{key}: {value}", 72))
 
 # %% tags=["nbval-ignore-output"]
 live = models.load_weights(run / "best.safetensors")
@@ -439,9 +440,8 @@ figure
 # :::{dropdown} Solution
 # A 3x3 convolution has $9 \, n_\text{in} \, n_\text{out}$ weights and
 # $n_\text{out}$ biases: $9 \cdot 1 \cdot 64 + 64 = 640$ in the first,
-# $9 \cdot 512 \cdot 512 + 512 = 2{,}359{,}808$ in the seventh... which one
-# is that? `[sum(p.numel() for p in c.parameters()) for c in
-# plain.encoder]` lists them all.
+# $9 \cdot 512 \cdot 512 + 512 = 2{,}359{,}808$ in the seventh.
+# `[count(convolution) for convolution in plain.encoder]` lists them all.
 # :::
 #
 # **2.** What is the lowest loss that a network could reach on the training

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -135,7 +136,7 @@ def train(
         about={
             "preset": None if init else preset,
             "init": init and read_about(weights_path(init)),
-            "data": [Path(name).name for name in data],
+            "data": dict(Counter(Path(name).name for name in data)),
             "settings": asdict(settings),
             "device": _device_name(device),
             "colorlib": __version__,

@@ -83,7 +83,9 @@ def build(preset: str = "baseline", **changes) -> "Colorizer":
     return Colorizer(replace(PRESETS[preset], **changes))
 
 
-def conv(inputs: int, outputs: int, stride: int = 1, batch_norm: bool = True) -> nn.Sequential:
+def conv(
+    inputs: int, outputs: int, stride: int = 1, batch_norm: bool = True
+) -> nn.Sequential:
     """A 3x3 convolution, optional batch normalisation, ReLU."""
     layers: list[nn.Module] = [
         nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=not batch_norm)

@@ -198,7 +198,10 @@ def _epoch(
 
 
 def _batches(
-    train: Packed, settings: Settings, epoch: int, device: str | torch.device = "cpu"
+    train: Packed,
+    settings: Settings,
+    epoch: int,
+    device: str | torch.device = "cpu",
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Normalized (L, ab), in an order that depends on seed and epoch alone."""
     random = np.random.default_rng((settings.seed, epoch))

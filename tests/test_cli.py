@@ -131,6 +131,7 @@ def test_training_goes_on_from_given_weights(run, folder, tmp_path):
     assert train(run, folder, tmp_path / "two", "--init", best)[0] == 0
     told = models.read_about(tmp_path / "two" / "best.safetensors")
     assert told["init"] == models.read_about(best)
+    assert told["data"] == {"photos": 1}
     status, _, error = train(run, folder, tmp_path / "three", "--init", "nothing")
     assert status == 1 and "nothing" in error
 
