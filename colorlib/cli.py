@@ -114,13 +114,15 @@ def train(
     )
     torch.manual_seed(seed)
     model = load_weights(weights_path(init)) if init else build(preset, width=width)
+    # Held-out photographs are seen whole, at the size at which the network sees its crops.
+    sizes = {"train": size, "val": size if scale is None else settings.crop}
     packs = {
         split: data_sets.pack(
             [photo for name in data for photo in data_sets.photos(name, split)],
-            size,
+            side,
             progress=lambda items, split=split: tqdm(items, desc=f"packing {split}"),
         )
-        for split in ("train", "val")
+        for split, side in sizes.items()
     }
     if min_chroma > 0:
         packs["train"] = packs["train"].colourful(min_chroma)

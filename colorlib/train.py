@@ -146,7 +146,7 @@ def fit(
         epochs.set_postfix(train=f"{train_loss:.5f}", held_out=f"{val_loss:.5f}")
         if out is not None:
             if val_loss < best:
-                found = {"size": train.size, "epoch": epoch + 1, "val_loss": val_loss}
+                found = {"size": val.size, "epoch": epoch + 1, "val_loss": val_loss}
                 save_weights(model, out / "best.safetensors", half=True, **(about or {}), **found)
             _checkpoint(out / "last.safetensors", run, history, model, optimizer)
             _write_metrics(history, out)
