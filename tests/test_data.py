@@ -186,12 +186,23 @@ def test_a_pack_is_made_once_and_keyed_by_content_order_and_size(folder, monkeyp
     assert again.key == packed.key and np.array_equal(again.pixels, packed.pixels)
 
 
-def test_reading_one_photograph_touches_little_of_a_large_pack(folder):
-    items = data.photos(folder, "train") * 100
-    packed = data.pack(items, 8)
-    assert len(packed) == 2400
-    assert packed.rgb([2399]).shape == (1, 3, 8, 8)
-    assert packed.rgb([0]).numpy().base is not packed.pixels  # a batch is a copy
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_an_epoch_of_sixty_thousand_photographs_needs_no_more_memory_than_one_of_few(tmp_path):
+    def own_memory() -> int:  # in kB, without what is mapped from files
+        return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0])
+
+    count, size = 60_000, 64  # 737 MB of pixels
+    shape = (count, size, size, 3)
+    np.lib.format.open_memmap(tmp_path / "p.npy", "w+", np.uint8, shape).flush()
+    pixels = np.load(tmp_path / "p.npy", mmap_mode="r")
+    packed = data.Packed(pixels, ("gray",) * count, "key", np.arange(count))
+    before = own_memory()
+    order = np.random.default_rng(0).permutation(count)
+    for start in range(0, count, 500):
+        batch = packed.rgb(order[start : start + 500])
+    assert batch.shape == (500, 3, size, size)
+    assert batch.numpy().base is not pixels  # a batch is a copy
+    assert own_memory() - before < 50_000
 
 
 def test_selections_copy_nothing_and_have_their_own_key(folder):
