@@ -1,9 +1,13 @@
 """The command line: thin verbs over the library."""
 
+import json
+import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +22,8 @@ from colorlib import train as training
 from colorlib.colorize import DEFAULT_WEIGHTS, weights_path
 from colorlib.colorize import colorize as colorize_image
 from colorlib.errors import ColorlibError
-from colorlib.models import PRESETS, build, load_weights, read_about
+from colorlib.models import PRESETS, build, load_weights, preset_config, read_about
+from colorlib.priors import Prior, embed
 
 app = typer.Typer(
     help="Colorize grayscale photographs, and train the networks that do.",
@@ -72,6 +77,14 @@ def train(
         typer.Option(help="A data set or folder of photos; repeat it to join or weight several."),
     ] = ["samples"],  # noqa: B006 - typer needs a plain default and does not change it
     preset: Annotated[str, typer.Option(help=f"One of: {', '.join(PRESETS)}.")] = "baseline",
+    change: Annotated[
+        list[str],
+        typer.Option("--set", help="Another value for a field of models.Config: NAME=VALUE."),
+    ] = [],  # noqa: B006
+    prior: Annotated[
+        list[str],
+        typer.Option("--prior", help="The global prior, as fields of priors.Spec: NAME=VALUE."),
+    ] = [],  # noqa: B006
     width: Annotated[float, typer.Option(help="Factor on the channels of every layer.")] = 1.0,
     init: Annotated[
         str | None, typer.Option(help="Start from these weights instead of --preset and --width.")
@@ -92,6 +105,10 @@ def train(
     learning_rate: Annotated[float, typer.Option()] = 1e-3,
     cosine: Annotated[bool, typer.Option(help="Let the learning rate fall to zero.")] = False,
     bf16: Annotated[bool, typer.Option(help="Compute in bfloat16.")] = False,
+    compile: Annotated[bool, typer.Option(help="Compile the network first.")] = False,
+    average: Annotated[
+        float, typer.Option(help="Keep a running average of the weights, such as 0.999.")
+    ] = 0.0,
     min_chroma: Annotated[
         float, typer.Option(help="Leave out training photos grayer than this, in Lab units.")
     ] = 0.0,
@@ -110,23 +127,29 @@ def train(
         exposure=exposure,
         repeats=repeats,
         bf16=bf16,
+        compile=compile,
+        average=average,
         seed=seed,
     )
-    torch.manual_seed(seed)
-    model = load_weights(weights_path(init)) if init else build(preset, width=width)
+    device = _device(device)
+    if init:
+        start = read_about(weights_path(init))
+        watcher = Prior(**start["prior"]) if start.get("prior") else None
+        torch.manual_seed(seed)
+        model = load_weights(weights_path(init))
+    else:
+        start = None
+        watcher = Prior(**_fields(prior)) if preset_config(preset).embedding else None
+        changes = {"width": width, **_fields(change)}
+        if watcher:
+            changes["embedding"] = watcher.features
+        torch.manual_seed(seed)
+        model = build(preset, **changes)
     # Held-out photographs are seen whole, at the size at which the network sees its crops.
     sizes = {"train": size, "val": size if scale is None else settings.crop}
-    packs = {
-        split: data_sets.pack(
-            [photo for name in data for photo in data_sets.photos(name, split)],
-            side,
-            progress=lambda items, split=split: tqdm(items, desc=f"packing {split}"),
-        )
-        for split, side in sizes.items()
-    }
+    packs = {split: _packed(data, split, side, watcher, device) for split, side in sizes.items()}
     if min_chroma > 0:
         packs["train"] = packs["train"].colourful(min_chroma)
-    device = _device(device)
     history = training.fit(
         model,
         packs["train"],
@@ -137,7 +160,8 @@ def train(
         progress=True,
         about={
             "preset": None if init else preset,
-            "init": init and read_about(weights_path(init)),
+            "init": start,
+            "prior": asdict(watcher.spec) if watcher else None,
             "data": dict(Counter(Path(name).name for name in data)),
             "settings": asdict(settings),
             "device": _device_name(device),
@@ -155,6 +179,49 @@ def train(
 
 
 @app.command()
+def evaluate(
+    weights: Annotated[str, typer.Argument(help="A run folder, a weights file, or a name.")],
+    data: Annotated[str, typer.Option(help="A data set or folder of photos.")] = "samples",
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    size: Annotated[
+        int | None, typer.Option(help="Side of the photographs; by default as trained.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every photograph's scores here, too.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Judge a network by photographs: a table with gray and mean colour for comparison."""
+    run = Path(weights) / "best.safetensors"
+    path = run if run.is_file() else weights_path(weights)
+    if json_file is not None and json_file.exists():
+        raise ColorlibError(f"{json_file} exists already and is not overwritten")
+    model, about = load_weights(path), read_about(path)
+    size, device = size or about.get("size", 256), _device(device)
+    watcher = Prior(**about["prior"]) if model.config.embedding else None
+    photographs = _packed([data], split, size, watcher, device)
+    mean = metrics.mean_colour(_packed([data], "train", size))
+    rows = {
+        name: metrics.scores(predict, photographs)
+        for name, predict in {
+            "gray": metrics.constant(torch.zeros(2)),
+            "mean colour": metrics.constant(mean),
+            path.parent.name if path == run else path.stem: metrics.network(model, device),
+        }.items()
+    }
+    where = f"at {size} x {size}, on {_device_name(device)}"
+    print(f"{len(photographs)} photos of {data}, {split}, {where}")
+    print(f"{'':16}" + "".join(f"{name:>14}" for name in metrics.METRICS))
+    for name, found in rows.items():
+        means = (f"{sum(values) / len(values):14.4g}" for values in found.values())
+        print(f"{name:16}" + "".join(means))
+    if json_file is not None:
+        about |= {"data": data, "split": split, "size": size, "device": _device_name(device)}
+        told = {"weights": str(path), "about": about, "photos": photographs.names, "scores": rows}
+        _write(json_file, lambda partial: partial.write_text(json.dumps(told, indent=1)))
+
+
+@app.command()
 def download(
     name: Annotated[str, typer.Argument(help="A class of the MIT CVCL collection.")],
     url: Annotated[str, typer.Option(help="Where the archive lies.")] = data_sets.CVCL_URL,
@@ -165,6 +232,8 @@ def download(
 
 def _device(name: str) -> str:
     device = training.auto_device() if name == "auto" else name
+    if device == "cuda":  # one each for the processes that torchrun starts
+        device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
@@ -189,13 +258,44 @@ def _commit() -> str | None:
     return commit.stdout.strip()
 
 
+def _packed(
+    names: list[str], split: str, size: int, prior: Prior | None = None, device: str = "cpu"
+) -> data_sets.Packed:
+    """Photographs of several data sets as one, with what a prior makes of them."""
+    photos = [photo for name in names for photo in data_sets.photos(name, split)]
+    bar = partial(tqdm, desc=f"packing {split}", leave=False)
+    packed = data_sets.pack(photos, size, progress=bar)
+    if prior is None:
+        return packed
+    bar = partial(tqdm, desc=f"embedding {split}", leave=False)
+    return packed.with_embeddings(embed(photos, prior, device, progress=bar))
+
+
+def _fields(settings: list[str]) -> dict:
+    """NAME=VALUE as a dict; a value is a number, true, false, null, or else a word."""
+    found = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ColorlibError(f"{setting!r} is not of the form NAME=VALUE")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
 def _save(image: Image.Image, path: Path) -> None:
-    """Write an image under a temporary name first: whole or not at all."""
-    partial = path.with_name(f".partial-{path.name}")
+    _write(path, image.save)
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file under a temporary name first: whole or not at all."""
+    part = path.with_name(f".partial-{path.name}")
     try:
-        image.save(partial)
-        partial.rename(path)
+        write(part)
+        part.rename(path)
     except OSError as error:
         raise ColorlibError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from colorlib import data, lab
 from colorlib.errors import ColorlibError
 from colorlib.models import STRIDE, Colorizer, load_weights, read_about
+from colorlib.priors import Prior
 
 DEFAULT_WEIGHTS = "baseline"
 
@@ -55,12 +56,14 @@ def colorize(
         ColorlibError: no such weights, or a working size below 8.
     """
     path = weights_path(weights)
-    model = load_weights(path)
-    working_size = working_size or read_about(path).get("size", 256)
+    model, about = load_weights(path), read_about(path)
+    working_size = working_size or about.get("size", 256)
     rgb = torch.from_numpy(np.array(data.upright(image)))
     photo = lab.rgb_to_lab(rgb.permute(2, 0, 1)[None].float() / 255)
     L, _ = lab.normalize(photo)
-    colour = lab.lab_to_rgb(lab.denormalize(L, predict(model, L, working_size, device)))
+    embedding = Prior(**about["prior"])(L) if model.config.embedding else None
+    ab = predict(model, L, working_size, device, embedding)
+    colour = lab.lab_to_rgb(lab.denormalize(L, ab))
     return Image.fromarray(
         (colour[0] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
     )
@@ -68,7 +71,11 @@ def colorize(
 
 @torch.no_grad()
 def predict(
-    model: Colorizer, L: Tensor, working_size: int, device: str | torch.device = "cpu"
+    model: Colorizer,
+    L: Tensor,
+    working_size: int,
+    device: str | torch.device = "cpu",
+    embedding: Tensor | None = None,
 ) -> Tensor:
     """Predict ab at a working size and enlarge it to the size of L.
 
@@ -77,6 +84,7 @@ def predict(
         L: (B, 1, H, W) in [-1, 1].
         working_size: what H or W, whichever is shorter, is resized to.
         device: where the network runs.
+        embedding: (B, E), for a network with a global prior.
 
     Returns:
         ab: (B, 2, H, W) in [-1, 1], on the CPU.
@@ -90,5 +98,7 @@ def predict(
     scale = working_size / min(H, W)
     size = (max(STRIDE, round(H * scale)), max(STRIDE, round(W * scale)))
     small = F.interpolate(L, size, mode="bilinear", antialias=True).clamp(-1, 1)
-    ab = model.to(device)(small.to(device)).cpu()
+    if embedding is not None:
+        embedding = embedding.to(device)
+    ab = model.to(device)(small.to(device), embedding).cpu()
     return F.interpolate(ab, (H, W), mode="bilinear", align_corners=False)

@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -120,7 +120,7 @@ def download(category: str, url: str = CVCL_URL, progress: bool = True) -> Path:
     if folder := _cvcl_folder(key):
         return folder
     folder = cache_dir() / "cvcl" / key
-    with _whole(folder) as partial:
+    with whole(folder) as partial:
         archive = _fetch(url, partial.parent, progress)
         _extract(archive, key, partial)
     return folder
@@ -255,12 +255,15 @@ class Packed:
         names: the photographs' names, in order.
         key: SHA-256 over content, order and size.
         index: the rows of `pixels` that this object stands for, in order.
+        embeddings: (N, 2, E) float32, what a global prior makes of each
+            photograph and of its mirror image (`priors.embed`); or None.
     """
 
     pixels: np.ndarray
     names: tuple[str, ...]
     key: str
     index: np.ndarray
+    embeddings: np.ndarray | None = None
 
     @property
     def size(self) -> int:
@@ -279,12 +282,40 @@ class Packed:
         """Photographs as float32 Lab, (B, 3, S, S), L in [0, 100]; all by default."""
         return lab.rgb_to_lab(self.rgb(which).float() / 255)
 
+    def embedding(
+        self,
+        which: Sequence[int] | np.ndarray | Tensor | None = None,
+        mirrored: np.ndarray | bool = False,
+    ) -> Tensor | None:
+        """What the global prior sees in photographs, (B, E), or in their mirror images.
+
+        None where there is no prior.
+        """
+        if self.embeddings is None:
+            return None
+        rows = self.index if which is None else self.index[np.asarray(which)]
+        return torch.from_numpy(self.embeddings[rows, np.asarray(mirrored, int)].copy())
+
+    def with_embeddings(self, embeddings: np.ndarray) -> "Packed":
+        """The same photographs with embeddings (N, 2, E), one row for each of `pixels`.
+
+        Raises:
+            ValueError: another number of rows.
+        """
+        if embeddings.shape[:2] != (len(self.pixels), 2):
+            raise ValueError(
+                f"embeddings must have shape ({len(self.pixels)}, 2, E), not {embeddings.shape}"
+            )
+        key = hashlib.sha256(self.key.encode())
+        key.update(np.ascontiguousarray(embeddings))
+        return replace(self, key=key.hexdigest(), embeddings=embeddings)
+
     def select(self, which: Sequence[int] | np.ndarray) -> "Packed":
         """The same photographs, fewer or in another order; nothing is copied."""
         which = np.asarray(which, dtype=np.int64)
         key = hashlib.sha256(self.key.encode() + which.tobytes()).hexdigest()
         names = tuple(self.names[i] for i in which)
-        return Packed(self.pixels, names, key, self.index[which])
+        return replace(self, names=names, key=key, index=self.index[which])
 
     def chroma(self) -> np.ndarray:
         """Each photograph's mean chroma sqrt(a^2 + b^2) in Lab units, shape (N,).
@@ -335,13 +366,13 @@ def pack(
 
 def _write_pack(items: Sequence[Photo], size: int, folder: Path, progress: Callable) -> None:
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(items), size, size, 3)}
-    with _whole(folder) as partial, open(partial / "pixels.npy", "wb") as file:
+    with whole(folder) as partial, open(partial / "pixels.npy", "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for photo in progress(items):
-            file.write(_decode(photo.path, size).tobytes())
+            file.write(decode(photo.path, size).tobytes())
 
 
-def _decode(path: Path, size: int) -> np.ndarray:
+def decode(path: Path, size: int) -> np.ndarray:
     return np.asarray(ImageOps.fit(read(path), (size, size), Image.Resampling.BICUBIC))
 
 
@@ -377,7 +408,7 @@ def cache_dir() -> Path:
 
 
 @contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
+def whole(folder: Path) -> Iterator[Path]:
     """A folder to fill, which then appears under its name whole, or not at all."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,15 @@
 """The colorization networks, and how their weights are kept.
 
-The encoder and decoder are those of Deep Koalarization (Baldassarre et al.,
-arXiv 1712.03400), on which the paper builds (section 3.4): strided 3x3
-convolutions down to an eighth of the size, then convolutions and upsampling
-back to two channels. Batch normalisation before every non-linearity except
-in the decoder's last two layers (section 3.3), Xavier initialisation in the
-decoder (section 4.1).
+A photograph's lightness goes through an encoder to a map of an eighth of its
+size; a global prior is fused into the map; attention lets its positions look at
+each other; a decoder paints. `Config` says which of these a `Colorizer` has.
+
+References: encoder, fusion and decoder are those of Deep Koalarization
+(Baldassarre et al., arXiv 1712.03400), on which the paper builds (sections 3.4,
+3.5); attention is Luong et al., arXiv 1508.04025; coordinates are Liu et al.,
+arXiv 1807.03247. Batch normalisation stands before every non-linearity except
+in the decoder's last layers (section 3.3), Xavier initialisation in the decoder
+(section 4.1).
 """
 
 import json
@@ -18,11 +22,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from colorlib.errors import ColorlibError
 
 # (output channels, stride) of the encoder's 3x3 convolutions.
 ENCODER = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1))
+# Output channels of the decoder's 3x3 convolutions; upsampling by two follows where marked.
+DECODER = ((128, True), (64, False), (64, True), (32, False), (2, True))
 STRIDE = 8
 
 
@@ -30,36 +37,79 @@ STRIDE = 8
 class Config:
     """What a `Colorizer` is made of; each field is one decision.
 
+    Where the paper's words and its sense part, the default is what it
+    intends, and what it writes is named here as "as written".
+
     Attributes:
         width: factor on the channels of every hidden layer; 1 is the paper's size.
+        coordinates: give the encoder every pixel's x and y too (section 1).
+        embedding: length of the global prior's vector, fused into the
+            encoder's map (section 3.5); 0 for no prior.
+        attention: how a position scores another: "dot", "general" or "concat"
+            (Luong et al.; the paper leaves `score` open). "pointwise" is the
+            control: the weights of "general", but every position sees only
+            itself. None for no attention.
+        attention_source: what the fused map attends to: the "encoder"'s map or
+            the "fused" map itself.
+        attention_softmax: over which positions the weights sum to one: all
+            "sources" of a target, or, as written, all "targets" of a source.
+        attention_scaled: divide scores by the square root of the channels, so
+            that the softmax does not begin saturated; as written, False.
         batch_norm: batch normalisation before the non-linearities (section 3.3).
+        plain_layers: how many convolutions at the decoder's end go without it.
         decoder_init: "xavier" (section 4.1) or "he", as everywhere else.
         output_gain: factor on the last layer's first weights. Below 1 the
             network starts near gray; at 1, plain Xavier, it starts with
             saturated random colours and long sees nothing but their mean.
+        output: "tanh", or, as written, its derivative, "1-tanh2" (section 3.2).
     """
 
     width: float = 1.0
+    coordinates: bool = False
+    embedding: int = 0
+    attention: str | None = None
+    attention_source: str = "encoder"
+    attention_softmax: str = "sources"
+    attention_scaled: bool = True
     batch_norm: bool = True
+    plain_layers: int = 2
     decoder_init: str = "xavier"
     output_gain: float = 0.1
+    output: str = "tanh"
 
     def __post_init__(self) -> None:
-        if not self.width > 0:
-            raise ColorlibError(f"width must be positive, not {self.width}")
-        if self.decoder_init not in ("xavier", "he"):
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                known = ", ".join(map(repr, choices))
+                raise ColorlibError(f"{name} must be one of {known}, not {getattr(self, name)!r}")
+        for name in ("width", "output_gain"):
+            if not getattr(self, name) > 0:
+                raise ColorlibError(f"{name} must be positive, not {getattr(self, name)}")
+        if self.embedding < 0:
+            raise ColorlibError(f"embedding must not be negative, as {self.embedding} is")
+        if not 0 <= self.plain_layers <= len(DECODER):
             raise ColorlibError(
-                f"decoder_init must be 'xavier' or 'he', not {self.decoder_init!r}"
+                f"plain_layers must lie between 0 and {len(DECODER)}, not {self.plain_layers}"
             )
-        if not self.output_gain > 0:
-            raise ColorlibError(f"output_gain must be positive, not {self.output_gain}")
 
     def channels(self, full: int) -> int:
         """How many channels a layer of `full` channels has at this width."""
         return max(1, round(full * self.width))
 
 
-PRESETS = {"baseline": Config()}
+_CHOICES = {
+    "attention": (None, "dot", "general", "concat", "pointwise"),
+    "attention_source": ("encoder", "fused"),
+    "attention_softmax": ("sources", "targets"),
+    "decoder_init": ("xavier", "he"),
+    "output": ("tanh", "1-tanh2"),
+}
+
+PRESETS = {
+    "baseline": Config(),
+    "fusion": Config(embedding=1000),
+    "attention": Config(embedding=1000, attention="general"),
+}
 """The paper's networks by name."""
 
 
@@ -73,39 +123,177 @@ def build(preset: str = "baseline", **changes) -> "Colorizer":
     Raises:
         ColorlibError: no such preset, field or value.
     """
-    if preset not in PRESETS:
-        raise ColorlibError(f"no preset named {preset!r}; there is {', '.join(PRESETS)}")
+    config = preset_config(preset)
     known = {field.name for field in fields(Config)}
     if unknown := sorted(set(changes) - known):
         raise ColorlibError(
             f"no setting named {unknown[0]!r}; there is {', '.join(sorted(known))}"
         )
-    return Colorizer(replace(PRESETS[preset], **changes))
+    return Colorizer(replace(config, **changes))
+
+
+def preset_config(preset: str) -> Config:
+    """The settings behind a name in `PRESETS`.
+
+    Raises:
+        ColorlibError: no such preset.
+    """
+    if preset not in PRESETS:
+        raise ColorlibError(f"no preset named {preset!r}; there is {', '.join(PRESETS)}")
+    return PRESETS[preset]
 
 
 def conv(
-    inputs: int, outputs: int, stride: int = 1, batch_norm: bool = True
+    inputs: int, outputs: int, stride: int = 1, batch_norm: bool = True, kernel: int = 3
 ) -> nn.Sequential:
-    """A 3x3 convolution, optional batch normalisation, ReLU."""
+    """A convolution, optional batch normalisation, ReLU."""
     layers: list[nn.Module] = [
-        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=not batch_norm)
+        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=not batch_norm)
     ]
     if batch_norm:  # its shift makes the convolution's bias redundant
         layers.append(nn.BatchNorm2d(outputs))
     return nn.Sequential(*layers, nn.ReLU(inplace=True))
 
 
+class AddCoords(nn.Module):
+    """(B, C, H, W) -> (B, C + 2, H, W): every pixel's x and y, from -1 to 1 (section 1)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        B, _, H, W = x.shape
+        across = torch.linspace(-1, 1, W, device=x.device, dtype=x.dtype)
+        down = torch.linspace(-1, 1, H, device=x.device, dtype=x.dtype)
+        return torch.cat(
+            (
+                x,
+                across.view(1, 1, 1, W).expand(B, 1, H, W),
+                down.view(1, 1, H, 1).expand(B, 1, H, W),
+            ),
+            dim=1,
+        )
+
+
 class Encoder(nn.Sequential):
-    """(B, 1, H, W) -> (B, 256, H/8, W/8): strides, no pooling (section 3.4)."""
+    """(B, 1 or 3, H, W) -> (B, 256, H/8, W/8): strides, no pooling (section 3.4)."""
 
     def __init__(self, config: Config):
-        channels = [1] + [config.channels(c) for c, _ in ENCODER]
+        first = 3 if config.coordinates else 1
+        channels = [first] + [config.channels(c) for c, _ in ENCODER]
         super().__init__(
             *(
                 conv(channels[i], channels[i + 1], stride, config.batch_norm)
                 for i, (_, stride) in enumerate(ENCODER)
             )
         )
+
+
+class Fusion(nn.Module):
+    """Mixes a global prior into every position of a map (section 3.5).
+
+    (B, 256, H, W) and (B, E) -> (B, 256, H, W): the embedding is repeated at
+    every position, joined to the map, and mixed in by a 1x1 convolution.
+    """
+
+    def __init__(self, channels: int, embedding: int, batch_norm: bool = True):
+        super().__init__()
+        self.mix = conv(channels + embedding, channels, batch_norm=batch_norm, kernel=1)
+
+    def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
+        H, W = features.shape[2:]
+        everywhere = embedding[:, :, None, None].expand(-1, -1, H, W)  # (B, E, H, W)
+        return self.mix(torch.cat((features, everywhere), dim=1))  # (B, 256, H, W)
+
+
+class Attention(nn.Module):
+    """Lets every position of a map look at all positions of another (section 3.5).
+
+    The paper's three equations, with the slips mended, for the positions t of
+    the target map h and s of the source map h̄::
+
+        weights    alpha_ts = softmax over s of score(h_t, h̄_s)
+        context    c_t = sum over s of alpha_ts h̄_s
+        output     tanh(W_c [c_t; h_t])
+
+    and the scores of Luong et al., section 3.1::
+
+        dot        h_t . h̄_s
+        general    h_t . W_a h̄_s
+        concat     v . tanh(W_a [h_t; h̄_s])
+
+    Target and source are (B, C, H, W) and may differ in size; the output has
+    the target's shape. The cost grows with the product of their positions.
+
+    Args:
+        channels: C.
+        score: "dot", "general", "concat", or "pointwise" for the control whose
+            context at t is W_a h̄_t, so that no position sees another.
+        scaled: divide the scores by the square root of C.
+        softmax: "sources", or "targets" for the paper's equation as written.
+    """
+
+    def __init__(
+        self, channels: int, score: str = "general", scaled: bool = True, softmax: str = "sources"
+    ):
+        super().__init__()
+        self.score, self.softmax = score, softmax
+        self.scale = channels**-0.5 if scaled else 1.0
+        if score in ("general", "pointwise"):
+            self.W_a = nn.Linear(channels, channels, bias=False)
+        elif score == "concat":
+            # W_a [h_t; h̄_s] in its two halves: each is applied once a position, not once a pair.
+            self.W_t = nn.Linear(channels, channels, bias=False)
+            self.W_s = nn.Linear(channels, channels, bias=False)
+            self.v = nn.Linear(channels, 1, bias=False)
+        self.W_c = nn.Linear(2 * channels, channels)
+        for layer in self.children():
+            nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(self.W_c.bias)
+
+    def forward(self, target: Tensor, source: Tensor) -> Tensor:
+        h, h_bar = _positions(target), _positions(source)  # (B, T, C), (B, S, C)
+        context = self.context(h, h_bar)  # (B, T, C)
+        out = torch.tanh(self.W_c(torch.cat((context, h), dim=-1)))  # (B, T, C)
+        return out.transpose(1, 2).unflatten(2, target.shape[2:])  # (B, C, H, W)
+
+    def context(self, h: Tensor, h_bar: Tensor) -> Tensor:
+        """c_t of positions (B, T, C) and (B, S, C): (B, T, C), by the fastest way there is."""
+        if self.score == "pointwise":
+            return self.W_a(h_bar)
+        if self.score == "concat" or self.softmax == "targets":
+            return self.weights(h, h_bar) @ h_bar
+        keys = self.W_a(h_bar) if self.score == "general" else h_bar
+        h, keys, h_bar = (x[:, None] for x in (h, keys, h_bar))  # one head: (B, 1, S, C)
+        return F.scaled_dot_product_attention(h, keys, h_bar, scale=self.scale)[:, 0]
+
+    def weights(self, h: Tensor, h_bar: Tensor) -> Tensor:
+        """alpha_ts, written out: (B, T, C) and (B, S, C) -> (B, T, S)."""
+        if self.score == "pointwise":
+            return torch.eye(h.shape[1], device=h.device, dtype=h.dtype).expand(len(h), -1, -1)
+        scores = self.scores(h, h_bar) * self.scale
+        return scores.softmax(dim=-1 if self.softmax == "sources" else -2)
+
+    def scores(self, h: Tensor, h_bar: Tensor) -> Tensor:
+        """score(h_t, h̄_s) of every pair: (B, T, C) and (B, S, C) -> (B, T, S)."""
+        if self.score == "dot":
+            return h @ h_bar.transpose(1, 2)
+        if self.score == "general":
+            return h @ self.W_a(h_bar).transpose(1, 2)
+        # (B, T, S, C) would not fit: some targets at a time, computed again for the gradient.
+        at_s = self.W_s(h_bar)
+        return torch.cat(
+            [
+                checkpoint(self._concat, at_t, at_s, use_reentrant=False)
+                for at_t in self.W_t(h).split(64, dim=1)
+            ],
+            dim=1,
+        )
+
+    def _concat(self, at_t: Tensor, at_s: Tensor) -> Tensor:
+        return self.v(torch.tanh(at_t[:, :, None] + at_s[:, None])).squeeze(-1)
+
+
+def _positions(map_: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, H * W, C)."""
+    return map_.flatten(2).transpose(1, 2)
 
 
 class Decoder(nn.Sequential):
@@ -116,18 +304,19 @@ class Decoder(nn.Sequential):
     """
 
     def __init__(self, config: Config):
-        c, norm = config.channels, config.batch_norm
-        super().__init__(
-            conv(c(256), c(128), batch_norm=norm),
-            nn.Upsample(scale_factor=2),
-            conv(c(128), c(64), batch_norm=norm),
-            conv(c(64), c(64), batch_norm=norm),
-            nn.Upsample(scale_factor=2),
-            conv(c(64), c(32), batch_norm=False),
-            nn.Conv2d(c(32), 2, 3, padding=1),
-            nn.Tanh(),
-            nn.Upsample(scale_factor=2),
-        )
+        layers: list[nn.Module] = []
+        inputs = config.channels(ENCODER[-1][0])
+        for i, (full, enlarge) in enumerate(DECODER):
+            if i < len(DECODER) - 1:
+                outputs = config.channels(full)
+                norm = config.batch_norm and i < len(DECODER) - config.plain_layers
+                layers.append(conv(inputs, outputs, batch_norm=norm))
+                inputs = outputs
+            else:
+                layers += [nn.Conv2d(inputs, full, 3, padding=1), OUTPUTS[config.output]()]
+            if enlarge:
+                layers.append(nn.Upsample(scale_factor=2))
+        super().__init__(*layers)
 
     @property
     def last(self) -> nn.Conv2d:
@@ -135,40 +324,88 @@ class Decoder(nn.Sequential):
         return self[-3]
 
 
+class TanhDerivative(nn.Module):
+    """1 - tanh(z)^2, which section 3.2 writes for tanh. It is never negative."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return 1 - z.tanh() ** 2
+
+
+OUTPUTS = {"tanh": nn.Tanh, "1-tanh2": TanhDerivative}
+
+
 class Colorizer(nn.Module):
     """Predicts a photograph's two colour channels from its lightness.
 
     Args of the call:
         L: (B, 1, H, W) in [-1, 1], any H and W from 8 up.
+        embedding: (B, E), what a global prior makes of the same photographs;
+            only for a network with one.
 
     Returns:
         ab: (B, 2, H, W) in [-1, 1]; times 128 gives Lab units.
 
     Raises:
-        ValueError: not one channel, or smaller than 8x8.
+        ValueError: L has not one channel or is smaller than 8x8; an embedding
+            that is missing, not asked for, or of another shape.
     """
 
     def __init__(self, config: Config):
         super().__init__()
         self.config = config
+        channels = config.channels(ENCODER[-1][0])
+        self.coordinates = AddCoords() if config.coordinates else nn.Identity()
         self.encoder = Encoder(config)
+        self.fusion = (
+            Fusion(channels, config.embedding, config.batch_norm) if config.embedding else None
+        )
+        self.attention = (
+            Attention(
+                channels, config.attention, config.attention_scaled, config.attention_softmax
+            )
+            if config.attention
+            else None
+        )
         self.decoder = Decoder(config)
         init_he(self.encoder)
+        if self.fusion:
+            init_he(self.fusion)
         {"xavier": init_xavier, "he": init_he}[config.decoder_init](self.decoder)
         with torch.no_grad():
             self.decoder.last.weight *= config.output_gain
 
-    def forward(self, L: Tensor) -> Tensor:
+    def forward(self, L: Tensor, embedding: Tensor | None = None) -> Tensor:
+        self._check(L, embedding)
+        H, W = L.shape[2:]
+        x = self.coordinates(L)  # (B, 1 or 3, H, W)
+        # Three halvings and three doublings return the same size only for
+        # multiples of 8: repeat the border up to there, cut the answer back.
+        x = F.pad(x, (0, -W % STRIDE, 0, -H % STRIDE), mode="replicate")
+        encoded, mixed = self.maps(x, embedding)
+        if self.attention is not None:
+            source = encoded if self.config.attention_source == "encoder" else mixed
+            mixed = self.attention(mixed, source)
+        return self.decoder(mixed)[..., :H, :W]
+
+    def maps(self, x: Tensor, embedding: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The encoder's map and the fused one, (B, 256, H/8, W/8) each."""
+        encoded = self.encoder(x)
+        return encoded, encoded if self.fusion is None else self.fusion(encoded, embedding)
+
+    def _check(self, L: Tensor, embedding: Tensor | None) -> None:
         if L.ndim != 4 or L.shape[1] != 1 or min(L.shape[2:]) < STRIDE:
             raise ValueError(
                 f"L must have shape (B, 1, H, W) with H and W of at least {STRIDE}, "
                 f"not {tuple(L.shape)}"
             )
-        H, W = L.shape[2:]
-        # Three halvings and three doublings return the same size only for
-        # multiples of 8: repeat the border up to there, cut the answer back.
-        L = F.pad(L, (0, -W % STRIDE, 0, -H % STRIDE), mode="replicate")
-        return self.decoder(self.encoder(L))[..., :H, :W]
+        wanted = (len(L), self.config.embedding) if self.fusion is not None else None
+        given = None if embedding is None else tuple(embedding.shape)
+        if given != wanted:
+            raise ValueError(f"the embedding must be {_said(wanted)}, not {_said(given)}")
+
+
+def _said(shape: tuple[int, ...] | None) -> str:
+    return "None" if shape is None else f"of shape {shape}"
 
 
 def init_xavier(module: nn.Module) -> None:

