@@ -2,7 +2,7 @@
 
 A replication, in the open, of "Automatic colorization of gray-scale images
 using deep attention models" (V. Lakhani). The modules in reading order:
-``lab``, ``data``, ``models``, ``metrics``, ``train``, ``colorize``; imports
+``lab``, ``data``, ``models``, ``priors``, ``metrics``, ``train``, ``colorize``; imports
 run only in that direction.
 """
 

@@ -139,6 +139,8 @@ def train(
         model = load_weights(weights_path(init))
     else:
         start = None
+        if prior and not preset_config(preset).embedding:
+            raise ColorlibError(f"the preset {preset!r} has no prior to choose")
         watcher = Prior(**_fields(prior)) if preset_config(preset).embedding else None
         changes = {"width": width, **_fields(change)}
         if watcher:

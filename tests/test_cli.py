@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -145,6 +146,11 @@ def test_training_goes_on_from_given_weights(run, folder, tmp_path):
         (["--preset", "nonsense"], "baseline"),
         (["--epochs", 0], "epochs"),
         (["--min-chroma", 500], "photos"),
+        (["--set", "depth=3"], "no setting named 'depth'"),
+        (["--set", "attention"], "NAME=VALUE"),
+        (["--prior", "size=64"], "no prior"),
+        (["--preset", "fusion", "--prior", "name=nonsense"], "no classifier"),
+        (["--preset", "fusion", "--prior", "depth=3"], "no other settings"),
     ],
 )
 def test_train_refuses_in_one_sentence(run, folder, tmp_path, arguments, says):
@@ -152,6 +158,37 @@ def test_train_refuses_in_one_sentence(run, folder, tmp_path, arguments, says):
     last = error.splitlines()[-1]
     assert status == 1 and "Traceback" not in error
     assert last.startswith("colorlib: ") and says in last
+
+
+def test_a_network_with_a_prior_is_trained_judged_and_colorizes(run, folder, photo, tmp_path):
+    out = tmp_path / "run"
+    more = ("--preset", "attention", "--set", "coordinates=true", "--prior", "size=64")
+    status, _, error = train(run, folder, out, *more)
+    assert status == 0, error
+    told = models.read_about(out / "best.safetensors")
+    assert told["prior"]["size"] == 64
+    assert models.load_weights(out / "best.safetensors").config.coordinates
+    found = tmp_path / "scores.json"
+    status, text, error = run("evaluate", out, "--data", folder, "--json", found)
+    assert status == 0, error
+    for name in ("gray", "mean colour", "run", "ab_mse", "delta_e"):
+        assert name in text
+    scores = json.loads(found.read_text())
+    assert len(scores["photos"]) == 1 == len(scores["scores"]["run"]["ab_mse"])
+    assert run("evaluate", out, "--data", folder, "--json", found)[0] == 1  # not overwritten
+    call = ("colorize", photo, "--out", tmp_path / "o.png", "--weights")
+    assert run(*call, out / "best.safetensors")[0] == 0
+    assert train(run, folder, tmp_path / "more", "--init", out / "best.safetensors")[0] == 0
+
+
+def test_evaluate_judges_shipped_weights_by_name(run):
+    status, text, _ = run("evaluate", "baseline", "--size", 32, "--device", "cpu")
+    assert status == 0 and "10 photos of samples, test, at 32 x 32, on cpu" in text
+    rows = {line[:16].strip(): line[16:].split() for line in text.splitlines()[2:]}
+    assert list(rows) == ["gray", "mean colour", "baseline"]
+    assert float(rows["baseline"][0]) < float(rows["gray"][0])
+    status, _, error = run("evaluate", "nothing")
+    assert status == 1 and error.startswith("colorlib: ") and error.count("\n") == 1
 
 
 def test_download_names_what_there_is_and_prints_where_it_is(run, monkeypatch, tmp_path):

@@ -1,9 +1,11 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from colorlib import lab, metrics
+from colorlib import lab, metrics, models
 from colorlib.data import Packed
 
 
@@ -35,3 +37,65 @@ def test_the_mean_comes_from_the_training_photographs():
     rows = metrics.yardsticks(red, blue)
     ab = [lab.normalize(photographs.lab())[1] for photographs in (red, blue)]
     assert rows["mean colour"] == pytest.approx(F.mse_loss(*ab).item(), rel=1e-5)
+
+
+# One photograph each, golden values by hand or from the papers ---------------
+
+
+def flat(L: float, a: float, b: float, side: int = 16) -> torch.Tensor:
+    return torch.tensor([L, a, b], dtype=torch.float32).view(3, 1, 1).expand(3, side, side)
+
+
+def test_ab_mse_and_psnr_by_hand():
+    predicted, true = flat(50, 3, 0), flat(50, 0, 4)
+    assert metrics.ab_mse(predicted, true) == pytest.approx(12.5 / 128**2)
+    assert metrics.psnr_ab(predicted, true) == pytest.approx(10 * math.log10(256**2 / 12.5))
+    rgb = [lab.lab_to_rgb(photo.double())[:, 0, 0] for photo in (predicted, true)]
+    error = (rgb[0] - rgb[1]).pow(2).mean().item()
+    assert metrics.psnr_rgb(predicted, true) == pytest.approx(-10 * math.log10(error), rel=1e-4)
+
+
+def test_delta_e_of_a_published_pair():
+    # Sharma, Wu and Dalal 2005, table 1, pairs 1 and 25.
+    one = metrics.delta_e(flat(50, 2.6772, -79.7751), flat(50, 0, -82.7485))
+    other = metrics.delta_e(flat(60.2574, -34.0099, 36.2677), flat(60.4626, -34.1751, 39.4387))
+    assert one == pytest.approx(2.0425, abs=1e-4)
+    assert other == pytest.approx(1.2644, abs=1e-4)
+
+
+def test_colourfulness_of_two_halves_by_hand():
+    rgb = torch.zeros(3, 16, 16)
+    rgb[0, :8], rgb[2, 8:] = 1, 1  # red above, blue below
+    spread = math.hypot(127.5, (127.5 + 255) / 2)  # of R - G, and of (R + G) / 2 - B
+    mean = math.hypot(127.5, (127.5 - 255) / 2)
+    found = metrics.colourfulness(lab.rgb_to_lab(rgb))
+    assert found == pytest.approx(spread + 0.3 * mean, rel=1e-3)
+    assert metrics.colourfulness(flat(50, 0, 0)) == pytest.approx(0, abs=0.1)
+
+
+def test_chroma_ratio_is_one_for_the_photograph_and_half_for_half_the_chroma():
+    true = flat(50, 30, -40)
+    half = true * torch.tensor([1, 0.5, 0.5]).view(3, 1, 1)
+    assert metrics.chroma_ratio(true, true) == 1
+    assert metrics.chroma_ratio(half, true) == pytest.approx(0.5)
+    assert metrics.chroma_ratio(flat(50, 0, 0), true) == 0
+
+
+def test_ssim_is_one_for_the_photograph_and_falls_with_noise():
+    true = lab.rgb_to_lab(torch.rand(3, 32, 32, generator=torch.manual_seed(0)))
+    assert metrics.ssim_rgb(true, true) == pytest.approx(1)
+    noisy = true.clone()
+    noisy[1:] += 40 * torch.randn(2, 32, 32)
+    assert metrics.ssim_rgb(noisy, true) < 0.95
+
+
+def test_scores_judge_every_photograph_by_every_metric(toy_photographs):
+    torch.manual_seed(0)
+    network = models.build("baseline", width=0.125)
+    found = metrics.scores(metrics.network(network), toy_photographs)
+    assert list(found) == list(metrics.METRICS)
+    assert all(len(values) == len(toy_photographs) for values in found.values())
+    gray = metrics.scores(metrics.constant(torch.zeros(2)), toy_photographs)
+    assert gray["chroma_ratio"] == [0] * len(toy_photographs)
+    rows = metrics.yardsticks(toy_photographs, toy_photographs)
+    assert np.mean(gray["ab_mse"]) == pytest.approx(rows["gray"], rel=1e-4)
