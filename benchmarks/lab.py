@@ -1,31 +1,13 @@
 """How much faster than scikit-image is colorlib.lab on a batch? Prints a Markdown table."""
 
-import platform
-import statistics
-import time
-from collections.abc import Callable
-
 import numpy as np
 import skimage
-import torch
 from skimage.color import lab2rgb, rgb2lab
+from timing import ratios, seconds, where
 
 from colorlib import data, lab
 
 REPEATS = 9
-
-
-def seconds(*calls: Callable[[], object]) -> list[list[float]]:
-    """Times of each call, taken in turns, so that a busy moment hits all of them."""
-    times: list[list[float]] = [[] for _ in calls]
-    for call in calls:
-        call()  # warm up
-    for _ in range(REPEATS):
-        for call, found in zip(calls, times, strict=True):
-            start = time.perf_counter()
-            call()
-            found.append(time.perf_counter() - start)
-    return times
 
 
 def main() -> None:
@@ -35,9 +17,8 @@ def main() -> None:
     rgb_last = np.ascontiguousarray(rgb.permute(0, 2, 3, 1).numpy())
     converted, converted_last = lab.rgb_to_lab(rgb), rgb2lab(rgb_last)
     print(
-        f"{len(rgb)} photographs of 256 x 256, {REPEATS} repeats in turns; "
-        f"{platform.machine()} CPU, {torch.get_num_threads()} threads; "
-        f"torch {torch.__version__}, scikit-image {skimage.__version__}\n"
+        f"{len(rgb)} photographs of 256 x 256, {REPEATS} repeats in turns; {where()}, "
+        f"scikit-image {skimage.__version__}\n"
     )
     print("| | scikit-image / colorlib, median | lowest | highest |")
     print("| --- | --- | --- | --- |")
@@ -54,12 +35,8 @@ def main() -> None:
             lambda: lab2rgb(converted_last),
         ),
     ):
-        times = seconds(ours, theirs)
-        ratios = [slow / fast for fast, slow in zip(*times, strict=True)]
-        print(
-            f"| {name} | {statistics.median(ratios):.1f} "
-            f"| {min(ratios):.1f} | {max(ratios):.1f} |"
-        )
+        fast, slow = seconds(ours, theirs, repeats=REPEATS)
+        print(f"| {name} | {ratios(slow, fast)} |")
 
 
 if __name__ == "__main__":
