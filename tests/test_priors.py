@@ -2,6 +2,7 @@ import multiprocessing
 import os
 from pathlib import Path
 
+import huggingface_hub
 import numpy as np
 import pytest
 import timm
@@ -137,8 +138,8 @@ def test_what_cannot_be_had_is_refused_in_one_sentence(fields, says):
 
 
 def test_no_network_is_one_sentence_that_names_the_embedded_prior(monkeypatch, tmp_path, capfd):
-    monkeypatch.setattr(priors.huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr(priors.huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
     with pytest.raises(ColorlibError, match=priors.EMBEDDED) as error:
         priors.Prior(name=priors.PAPER)
     assert "\n" not in str(error.value) and capfd.readouterr() == ("", "")
