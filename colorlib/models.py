@@ -144,13 +144,18 @@ def preset_config(preset: str) -> Config:
 
 
 def conv(
-    inputs: int, outputs: int, stride: int = 1, batch_norm: bool = True, kernel: int = 3
+    inputs: int,
+    outputs: int,
+    stride: int = 1,
+    batch_norm: bool = True,
+    kernel: int = 3,
 ) -> nn.Sequential:
     """A convolution, optional batch normalisation, ReLU."""
+    bias = not batch_norm  # its shift makes the convolution's bias redundant
     layers: list[nn.Module] = [
-        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=not batch_norm)
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=bias)
     ]
-    if batch_norm:  # its shift makes the convolution's bias redundant
+    if batch_norm:
         layers.append(nn.BatchNorm2d(outputs))
     return nn.Sequential(*layers, nn.ReLU(inplace=True))
 
@@ -313,7 +318,8 @@ class Decoder(nn.Sequential):
                 layers.append(conv(inputs, outputs, batch_norm=norm))
                 inputs = outputs
             else:
-                layers += [nn.Conv2d(inputs, full, 3, padding=1), OUTPUTS[config.output]()]
+                layers.append(nn.Conv2d(inputs, full, 3, padding=1))
+                layers.append(OUTPUTS[config.output]())
             if enlarge:
                 layers.append(nn.Upsample(scale_factor=2))
         super().__init__(*layers)

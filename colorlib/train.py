@@ -271,7 +271,8 @@ def _epoch(
     """One pass over the training photographs; returns the mean loss."""
     model.train()
     total = seen = 0
-    for (L, embedding, ab), share in _batches(train, settings, epoch, device, processes):
+    batches = _batches(train, settings, epoch, device, processes)
+    for (L, embedding, ab), share in batches:
         with torch.autocast(device.type, torch.bfloat16, settings.bf16):
             predicted = model(L, embedding)
         loss = F.mse_loss(predicted.float(), ab)
@@ -292,23 +293,26 @@ def _batches(
     device: str | torch.device = "cpu",
     processes: Processes = Processes(),
 ) -> Iterator[tuple[tuple[Tensor, Tensor | None, Tensor], float]]:
-    """Normalized (L, embedding, ab), and what this process' mean counts in that of all.
+    """Normalized (L, embedding, ab), and how much this process' mean counts.
 
     The order and what is done to a photograph depend on seed and epoch alone.
     """
     random = np.random.default_rng((settings.seed, epoch))
     visits = [random.permutation(len(train)) for _ in range(settings.repeats)]
     order = np.concatenate(visits)
-    # Batches of nearly one size: a last one of a single photograph would be all noise.
-    for batch in np.array_split(order, math.ceil(len(order) / settings.batch_size)):
+    # Batches of nearly one size: one of a single photograph would be all noise.
+    steps = math.ceil(len(order) / settings.batch_size)
+    for batch in np.array_split(order, steps):
         rgb = train.rgb(batch)  # (B, 3, S, S)
         if settings.crop is not None:
             rgb = torch.stack([_crop(photo, settings, random) for photo in rgb])
         mirrored = np.zeros(len(batch), bool)
         if settings.flip:
             mirrored = random.random(len(batch)) < 0.5
-            rgb = torch.where(torch.from_numpy(mirrored)[:, None, None, None], rgb.flip(-1), rgb)
-        powers = np.exp(random.uniform(-settings.exposure, settings.exposure, len(batch)))
+            swap = torch.from_numpy(mirrored)[:, None, None, None]
+            rgb = torch.where(swap, rgb.flip(-1), rgb)
+        most = settings.exposure
+        powers = np.exp(random.uniform(-most, most, len(batch)))
         mine = processes.share(np.arange(len(batch)))
         L, ab = lab.normalize(lab.rgb_to_lab(rgb[mine].to(device).float() / 255))
         if settings.exposure:

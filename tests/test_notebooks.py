@@ -99,6 +99,13 @@ def test_lines_of_code_fit_the_page(source):
             assert len(line) <= 72, line
 
 
+def test_lines_of_output_fit_the_page(notebook):
+    for cell in code(notebook):
+        for output in cell.outputs:
+            for line in output.get("text", "").splitlines():
+                assert len(line) <= 86, line
+
+
 def test_on_colab_the_first_cell_installs_and_directives_are_readable(source):
     install = code(source)[0]
     assert "pip" in install.source and "remove-cell" in install.metadata["tags"]
