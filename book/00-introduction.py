@@ -65,7 +65,7 @@ figures.grid({
 # **The global prior.** A classifier trained on ImageNet,
 # Inception-ResNet-v2, looks at the gray photograph too. What it
 # recognises is *fused* into the encoder's map, at every position
-# (chapter 4).
+# ([chapter 4](04-fusion.ipynb)).
 #
 # **Attention.** Every position of the map may look at all others, and
 # weighs them by a softmax over scores. This is the paper's own step:
@@ -74,7 +74,9 @@ figures.grid({
 # > will help the model distinguish better between the objects inside the
 # > images and thus improve the overall results (abstract)
 #
-# (chapter 5). **The evidence.** Two curves of training loss, one figure of
+# ([chapter 5](05-attention.ipynb)).
+#
+# **The evidence.** Two curves of training loss, one figure of
 # pictures, no numbers:
 #
 # > our model gives slightly better results as compared to the baseline

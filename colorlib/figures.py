@@ -84,14 +84,19 @@ def grid(columns: Mapping[str, Tensor], rows: Sequence[str] = ()) -> Figure:
 
 
 def sheet(photos: Tensor, names: Sequence[str] = (), columns: int = 8) -> Figure:
-    """A contact sheet of Lab photographs (B, 3, H, W), each with its name below."""
+    """A contact sheet of Lab photographs (B, 3, H, W), each with its name below.
+
+    A name may have several lines; they are set larger where there is room.
+    """
     rows = -(-len(photos) // columns)
     side = WIDTH / columns
+    size = 7 if columns > 4 else 9  # of letters, in points
+    below = 0.023 * size * max((name.count("\n") + 1 for name in names), default=0)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
             rows,
             columns,
-            figsize=(WIDTH, rows * (side + (0.16 if names else 0.02))),
+            figsize=(WIDTH, rows * (side + (below or 0.02))),
             squeeze=False,
             layout="constrained",
         )
@@ -101,7 +106,7 @@ def sheet(photos: Tensor, names: Sequence[str] = (), columns: int = 8) -> Figure
         for axis, rgb in zip(axes.flat, _rgb(photos), strict=False):
             _picture(axis, rgb)
         for axis, name in zip(axes.flat, names, strict=False):
-            axis.set_xlabel(name, fontsize=7, labelpad=1)
+            axis.set_xlabel(name, fontsize=size, labelpad=1)
     return _done(figure)
 
 
@@ -216,13 +221,97 @@ def loss_curves(
     return _done(figure)
 
 
+def compare_losses(
+    histories: Mapping[str, Sequence[Mapping[str, float]]], yardsticks: Mapping[str, float]
+) -> Figure:
+    """Training and held-out loss of several networks, side by side, on one scale.
+
+    Args:
+        histories: name -> what `train.fit` returned.
+        yardsticks: name -> held-out loss, drawn as dashed lines.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            1, 2, figsize=(WIDTH, 3.6), sharey=True, layout="constrained"
+        )
+        for axis, column, title in (
+            (axes[0], "train_loss", "training photographs"),
+            (axes[1], "val_loss", "held-out photographs"),
+        ):
+            for name, history in histories.items():
+                axis.plot(
+                    [row["epoch"] for row in history], [row[column] for row in history], label=name
+                )
+            axis.set(title=title, xlabel="epoch", yscale="log")
+            axis.locator_params(axis="x", integer=True)
+        axes[0].set_ylabel("mean squared error of ab / 128")
+        for (name, loss), style in zip(yardsticks.items(), ("--", ":", "-."), strict=False):
+            axes[1].axhline(loss, color="0.35", linestyle=style, linewidth=1.2, label=name)
+        handles, labels = axes[1].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        axes[0].yaxis.set_major_formatter("{x:.3g}")
+        axes[0].yaxis.set_minor_formatter("{x:.3g}")
+    return _done(figure)
+
+
+def attention(
+    photos: Tensor, alpha: Tensor, queries: Sequence[Mapping[str, tuple[int, int]]]
+) -> Figure:
+    """What positions of photographs attend to, drawn over the gray photographs.
+
+    One row a photograph: first itself with its positions marked, then one
+    picture a position. The colour scale is shared, and 1 is the weight that
+    every position would have if all counted alike.
+
+    Args:
+        photos: Lab photographs (B, 3, H, W).
+        alpha: (B, h, w, h, w), the weights of `models.Attention` from each
+            position of an h x w map to each.
+        queries: for each photograph, title -> (row, column) on the map.
+    """
+    h, w = alpha.shape[1:3]
+    extent = (-0.5, w - 0.5, h - 0.5, -0.5)  # pictures in units of the map's positions
+    heat = [
+        [alpha[i, row, column] * h * w for row, column in some.values()]
+        for i, some in enumerate(queries)
+    ]
+    top = max(values.max().item() for some in heat for values in some)
+    columns = 1 + max(map(len, queries))
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            len(photos), columns, squeeze=False, layout="constrained",
+            figsize=(WIDTH, (WIDTH - 0.8) / columns * len(photos) * h / w + 0.3 * len(photos)),
+        )
+        for row, (rgb, shade) in enumerate(zip(_rgb(photos), _rgb(gray(photos)), strict=True)):
+            _picture(axes[row, 0], rgb, extent)
+            axes[row, 0].set_title("photograph", pad=3)
+            for axis in axes[row, 1 + len(queries[row]) :]:
+                axis.axis("off")
+            for i, (title, (y, x)) in enumerate(queries[row].items(), start=1):
+                axis = axes[row, i]
+                _picture(axis, shade, extent)
+                shown = axis.imshow(
+                    heat[row][i - 1], cmap="inferno", vmin=0, vmax=top, alpha=0.6, extent=extent
+                )
+                axis.set_title(title, pad=3)
+                for marked in (axis, axes[row, 0]):
+                    marked.plot(x, y, "s", markersize=9, color="none", markeredgecolor="white")
+                    marked.plot(x, y, "s", markersize=7, color="none", markeredgecolor="black")
+                axes[row, 0].annotate(
+                    title, (x, y), (0, 8), textcoords="offset points", ha="center",
+                    color="white", fontsize=9, bbox={"color": "black", "alpha": 0.6, "pad": 1},
+                )
+        figure.colorbar(shown, ax=axes, shrink=0.7, label="weight, 1 if all counted alike")
+    return _done(figure)
+
+
 def _rgb(photos: Tensor) -> np.ndarray:
     return lab.lab_to_rgb(photos.float()).permute(0, 2, 3, 1).numpy()
 
 
-def _picture(axis, image: np.ndarray) -> None:
+def _picture(axis, image: np.ndarray, extent: Sequence[float] | None = None) -> None:
     """Draw an (H, W) or (H, W, 3) image in [0, 1] without ticks or frame."""
-    axis.imshow(image, cmap="gray", vmin=0, vmax=1)
+    axis.imshow(image, cmap="gray", vmin=0, vmax=1, extent=extent)
     axis.set(xticks=(), yticks=())
     axis.spines[:].set_visible(False)
 

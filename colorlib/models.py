@@ -161,7 +161,7 @@ def conv(
 
 
 class AddCoords(nn.Module):
-    """(B, C, H, W) -> (B, C + 2, H, W): every pixel's x and y, from -1 to 1 (section 1)."""
+    """(B, C, H, W) -> (B, C + 2, H, W): each pixel's x, y in [-1, 1] (section 1)."""
 
     def forward(self, x: Tensor) -> Tensor:
         B, _, H, W = x.shape
@@ -200,7 +200,9 @@ class Fusion(nn.Module):
 
     def __init__(self, channels: int, embedding: int, batch_norm: bool = True):
         super().__init__()
-        self.mix = conv(channels + embedding, channels, batch_norm=batch_norm, kernel=1)
+        self.mix = conv(
+            channels + embedding, channels, batch_norm=batch_norm, kernel=1
+        )
 
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
         H, W = features.shape[2:]
@@ -236,7 +238,11 @@ class Attention(nn.Module):
     """
 
     def __init__(
-        self, channels: int, score: str = "general", scaled: bool = True, softmax: str = "sources"
+        self,
+        channels: int,
+        score: str = "general",
+        scaled: bool = True,
+        softmax: str = "sources",
     ):
         super().__init__()
         self.score, self.softmax = score, softmax
@@ -244,7 +250,7 @@ class Attention(nn.Module):
         if score in ("general", "pointwise"):
             self.W_a = nn.Linear(channels, channels, bias=False)
         elif score == "concat":
-            # W_a [h_t; h̄_s] in its two halves: each is applied once a position, not once a pair.
+            # W_a [h_t; h̄_s] in two halves, each applied once a position, not a pair.
             self.W_t = nn.Linear(channels, channels, bias=False)
             self.W_s = nn.Linear(channels, channels, bias=False)
             self.v = nn.Linear(channels, 1, bias=False)
@@ -260,19 +266,22 @@ class Attention(nn.Module):
         return out.transpose(1, 2).unflatten(2, target.shape[2:])  # (B, C, H, W)
 
     def context(self, h: Tensor, h_bar: Tensor) -> Tensor:
-        """c_t of positions (B, T, C) and (B, S, C): (B, T, C), by the fastest way there is."""
+        """c_t of positions (B, T, C) and (B, S, C): (B, T, C), the fastest way."""
         if self.score == "pointwise":
             return self.W_a(h_bar)
         if self.score == "concat" or self.softmax == "targets":
             return self.weights(h, h_bar) @ h_bar
         keys = self.W_a(h_bar) if self.score == "general" else h_bar
-        h, keys, h_bar = (x[:, None] for x in (h, keys, h_bar))  # one head: (B, 1, S, C)
-        return F.scaled_dot_product_attention(h, keys, h_bar, scale=self.scale)[:, 0]
+        # One head: (B, 1, T, C) and (B, 1, S, C).
+        h, keys, h_bar = (x[:, None] for x in (h, keys, h_bar))
+        context = F.scaled_dot_product_attention(h, keys, h_bar, scale=self.scale)
+        return context[:, 0]
 
     def weights(self, h: Tensor, h_bar: Tensor) -> Tensor:
         """alpha_ts, written out: (B, T, C) and (B, S, C) -> (B, T, S)."""
         if self.score == "pointwise":
-            return torch.eye(h.shape[1], device=h.device, dtype=h.dtype).expand(len(h), -1, -1)
+            own = torch.eye(h.shape[1], device=h.device, dtype=h.dtype)
+            return own.expand(len(h), -1, -1)
         scores = self.scores(h, h_bar) * self.scale
         return scores.softmax(dim=-1 if self.softmax == "sources" else -2)
 
@@ -282,7 +291,7 @@ class Attention(nn.Module):
             return h @ h_bar.transpose(1, 2)
         if self.score == "general":
             return h @ self.W_a(h_bar).transpose(1, 2)
-        # (B, T, S, C) would not fit: some targets at a time, computed again for the gradient.
+        # (B, T, S, C) would not fit: some targets at a time, twice for the gradient.
         at_s = self.W_s(h_bar)
         return torch.cat(
             [

@@ -47,6 +47,12 @@ def test_a_sheet_shows_every_photograph_once(photos):
     assert [axis.get_xlabel() for axis in figure.axes] == ["p", "q", "r", ""]
 
 
+def test_a_sheet_makes_room_for_names_of_several_lines(photos):
+    one, two = (figures.sheet(photos, names) for names in (("p",) * 3, ("p", "q\nr", "s")))
+    assert two.axes[1].get_xlabel() == "q\nr"
+    assert two.get_size_inches()[1] > one.get_size_inches()[1]
+
+
 def test_channels_shows_both_ways_to_take_a_photograph_apart(photos):
     figure = figures.channels(photos[0])
     titles = [axis.get_title() for axis in figure.axes]
@@ -78,6 +84,31 @@ def test_loss_curves_put_training_and_held_out_side_by_side_with_yardsticks():
     assert list(held_out.lines[0].get_ydata()) == [2, 1, 2 / 3]
     assert [line.get_label() for line in held_out.lines[1:]] == ["gray", "mean colour"]
     assert train.get_shared_y_axes().joined(train, held_out)
+
+
+def test_compare_losses_draws_every_network_in_both_panels():
+    histories = {
+        name: [{"epoch": i, "train_loss": k / i, "val_loss": 2 * k / i} for i in (1, 2)]
+        for k, name in enumerate(("one", "two"), start=1)
+    }
+    train, held_out = figures.compare_losses(histories, {"gray": 0.5}).axes
+    assert [list(line.get_ydata()) for line in train.lines] == [[1, 1 / 2], [2, 1]]
+    assert [line.get_label() for line in held_out.lines] == ["one", "two", "gray"]
+    assert list(held_out.lines[1].get_ydata()) == [4, 2]
+    assert train.get_shared_y_axes().joined(train, held_out)
+
+
+def test_attention_marks_positions_and_lays_their_weights_over_the_gray_photograph(photos):
+    alpha = torch.rand(2, 4, 4, 4, 4, generator=torch.manual_seed(0))
+    queries = [{"sky": (0, 1), "lawn": (3, 2)}, {"tree": (2, 0)}]
+    figure = figures.attention(photos[:2], alpha, queries)
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles[:6] == ["photograph", "sky", "lawn", "photograph", "tree", ""]
+    shade, heat = (image.get_array() for image in figure.axes[2].images)
+    assert shade.shape == (8, 8, 3)
+    assert torch.allclose(torch.as_tensor(heat), 16 * alpha[0, 3, 2])
+    marks = {tuple(map(tuple, line.get_xydata())) for line in figure.axes[0].lines}
+    assert marks == {((1, 0),), ((2, 3),)}
 
 
 def test_no_figure_stays_open(photos):
