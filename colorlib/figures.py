@@ -201,23 +201,9 @@ def loss_curves(
         history: what `train.fit` returned.
         yardsticks: name -> held-out loss, drawn as dashed lines.
     """
-    epochs = [row["epoch"] for row in history]
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            1, 2, figsize=(WIDTH, 3.2), sharey=True, layout="constrained"
-        )
-        for axis, column, title in (
-            (axes[0], "train_loss", "training photographs"),
-            (axes[1], "val_loss", "held-out photographs"),
-        ):
-            axis.plot(epochs, [row[column] for row in history], color="tab:blue")
-            axis.set(title=title, xlabel="epoch", yscale="log")
-        axes[0].set_ylabel("mean squared error of ab / 128")
-        for (name, loss), style in zip(yardsticks.items(), ("--", ":", "-."), strict=False):
-            axes[1].axhline(loss, color="0.35", linestyle=style, linewidth=1.2, label=name)
+        figure, axes = _loss_panels({"_network": history}, yardsticks, height=3.2)
         axes[1].legend(loc="upper right")
-        axes[0].yaxis.set_major_formatter("{x:.3g}")
-        axes[0].yaxis.set_minor_formatter("{x:.3g}")
     return _done(figure)
 
 
@@ -231,27 +217,36 @@ def compare_losses(
         yardsticks: name -> held-out loss, drawn as dashed lines.
     """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            1, 2, figsize=(WIDTH, 3.6), sharey=True, layout="constrained"
-        )
-        for axis, column, title in (
-            (axes[0], "train_loss", "training photographs"),
-            (axes[1], "val_loss", "held-out photographs"),
-        ):
-            for name, history in histories.items():
-                axis.plot(
-                    [row["epoch"] for row in history], [row[column] for row in history], label=name
-                )
-            axis.set(title=title, xlabel="epoch", yscale="log")
-            axis.locator_params(axis="x", integer=True)
-        axes[0].set_ylabel("mean squared error of ab / 128")
-        for (name, loss), style in zip(yardsticks.items(), ("--", ":", "-."), strict=False):
-            axes[1].axhline(loss, color="0.35", linestyle=style, linewidth=1.2, label=name)
+        figure, axes = _loss_panels(histories, yardsticks, height=3.6)
         handles, labels = axes[1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-        axes[0].yaxis.set_major_formatter("{x:.3g}")
-        axes[0].yaxis.set_minor_formatter("{x:.3g}")
     return _done(figure)
+
+
+def _loss_panels(
+    histories: Mapping[str, Sequence[Mapping[str, float]]],
+    yardsticks: Mapping[str, float],
+    height: float,
+) -> tuple[Figure, np.ndarray]:
+    """Training losses on the left, held-out losses and yardsticks on the right, no legend."""
+    figure, axes = plt.subplots(
+        1, 2, figsize=(WIDTH, height), sharey=True, layout="constrained"
+    )
+    for axis, column, title in (
+        (axes[0], "train_loss", "training photographs"),
+        (axes[1], "val_loss", "held-out photographs"),
+    ):
+        for name, history in histories.items():
+            epochs = [row["epoch"] for row in history]
+            axis.plot(epochs, [row[column] for row in history], label=name)
+        axis.set(title=title, xlabel="epoch", yscale="log")
+        axis.locator_params(axis="x", integer=True)
+    axes[0].set_ylabel("mean squared error of ab / 128")
+    for (name, loss), style in zip(yardsticks.items(), ("--", ":", "-."), strict=False):
+        axes[1].axhline(loss, color="0.35", linestyle=style, linewidth=1.2, label=name)
+    axes[0].yaxis.set_major_formatter("{x:.3g}")
+    axes[0].yaxis.set_minor_formatter("{x:.3g}")
+    return figure, axes
 
 
 def attention(
