@@ -5,9 +5,10 @@
 
 import argparse
 import multiprocessing
-import resource
+import re
 import statistics
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import timm
@@ -50,6 +51,12 @@ def step(
     return once
 
 
+def inputs(packed: data.Packed, batch: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A batch of L, ab and made-up embeddings, where the networks will be."""
+    L, ab = lab.normalize(packed.lab(range(batch)))
+    return L.to(device()), ab.to(device()), torch.randn(batch, 1000).to(device())
+
+
 def presets(L, ab, embedding, repeats) -> None:
     print("## A step of each preset\n\n| | photos a second | relative to the baseline |")
     print("| --- | --- | --- |")
@@ -60,15 +67,19 @@ def presets(L, ab, embedding, repeats) -> None:
         print(f"| {name} | {len(L) / time:.1f} | {times[0] / time:.2f} |")
 
 
-def cached_embeddings(L, ab, embedding, repeats) -> None:
+def cached_embeddings(photos, batch, repeats) -> None:
     print(f"\n## Cached embeddings against computing them in every step\n\n{HEADER}")
-    prior = priors.Prior().to(L.device)
-    paper = paper_prior().to(L.device)
-    cached = step("fusion", L, ab, embedding)
-    fast, slow = seconds(cached, step("fusion", L, ab, lambda: prior(L)), repeats=repeats)
-    print(f"| {priors.EMBEDDED}, the whole step | {ratios(slow, fast)} |")
-    fast, slow = seconds(cached, step("fusion", L, ab, lambda: paper(L)), repeats=repeats)
-    print(f"| {priors.PAPER} (random weights: only its speed counts) | {ratios(slow, fast)} |")
+    for size in (64, 128):
+        L, ab, seen = inputs(data.pack(photos, size), batch)
+        cached = step("fusion", L, ab, lambda seen=seen: seen)
+        for name, prior in (
+            (priors.EMBEDDED, priors.Prior()),
+            (f"{priors.PAPER}, random weights: only its speed counts", paper_prior()),
+        ):
+            prior = prior.to(L.device)
+            every = step("fusion", L, ab, lambda prior=prior, L=L: prior(L))
+            fast, slow = seconds(cached, every, repeats=repeats)
+            print(f"| {size} x {size}: {name} | {ratios(slow, fast)} |")
 
 
 def paper_prior() -> priors.Prior:
@@ -96,6 +107,7 @@ def packed_data(photos, size, repeats) -> None:
 
 def _attend(positions: int, fast: bool, where: str, result) -> None:
     """In a process of its own: the time of a step of attention, and the memory it peaks at."""
+    before = _peak()
     torch.manual_seed(0)
     module = models.Attention(256, "general").to(where)
     h = torch.randn(1, positions, 256, device=where, requires_grad=True)
@@ -108,14 +120,21 @@ def _attend(positions: int, fast: bool, where: str, result) -> None:
     if where == "cuda":
         peak = torch.cuda.max_memory_allocated() / 2**20
     else:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        peak = _peak() - before
     result.put((statistics.median(times), peak))
+
+
+def _peak() -> float:
+    """The most memory this process has held so far, in MiB (Linux only, else not a number)."""
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
+    return int(found[1]) / 2**10 if found else float("nan")
 
 
 def attention(where: str) -> None:
     print("\n## Attention by scaled_dot_product_attention against written out\n")
-    print("Memory is the process' own at its highest, torch itself included.\n"
-          if where == "cpu" else "Memory is what torch allocates on the GPU.\n")
+    print("One photograph, 256 channels, forward and back. Memory is the highest, "
+          + ("less what the process held before.\n" if where == "cpu" else "on the GPU.\n"))
     print("| positions | times faster | peak memory, fast | peak memory, written out |")
     print("| --- | --- | --- | --- |")
     context = multiprocessing.get_context("spawn")
@@ -166,14 +185,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     photos = data.photos("samples", "train")
-    packed = data.pack(photos, arguments.size)
-    L, ab = (t.to(device()) for t in lab.normalize(packed.lab(range(arguments.batch))))
-    seen = torch.randn(arguments.batch, 1000).to(device())
+    L, ab, seen = inputs(data.pack(photos, arguments.size), arguments.batch)
     print(f"Batches of {arguments.batch} photographs of {arguments.size} x {arguments.size}, "
           f"{arguments.repeats} repeats in turns; {where()}\n")
     shared = L, ab, lambda: seen, arguments.repeats
     presets(*shared)
-    cached_embeddings(*shared)
+    cached_embeddings(photos, arguments.batch, arguments.repeats)
     packed_data(photos, arguments.size, arguments.repeats)
     attention(device().type)
     switches(*shared)

@@ -171,6 +171,8 @@ def train(
             "commit": _commit(),
         },
     )
+    if os.environ.get("RANK", "0") != "0":
+        return  # of the processes that torchrun starts, one speaks
     best = min(history, key=lambda row: row["val_loss"])
     print(f"{len(packs['train'])} photos trained on, {len(packs['val'])} held out")
     rows = metrics.yardsticks(packs["train"], packs["val"])

@@ -286,6 +286,7 @@ class Packed:
         self,
         which: Sequence[int] | np.ndarray | Tensor | None = None,
         mirrored: np.ndarray | bool = False,
+        device: str | torch.device = "cpu",
     ) -> Tensor | None:
         """What the global prior sees in photographs, (B, E), or in their mirror images.
 
@@ -294,7 +295,8 @@ class Packed:
         if self.embeddings is None:
             return None
         rows = self.index if which is None else self.index[np.asarray(which)]
-        return torch.from_numpy(self.embeddings[rows, np.asarray(mirrored, int)].copy())
+        found = self.embeddings[rows, np.asarray(mirrored, int)]  # a copy
+        return torch.from_numpy(found).to(device)
 
     def with_embeddings(self, embeddings: np.ndarray) -> "Packed":
         """The same photographs with embeddings (N, 2, E), one row for each of `pixels`.

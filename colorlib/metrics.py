@@ -122,8 +122,7 @@ def network(
     @torch.no_grad()
     def predict(photograph: Packed) -> Tensor:
         L, _ = lab.normalize(photograph.lab())
-        embedding = photograph.embedding()
-        return model(L.to(device), None if embedding is None else embedding.to(device))
+        return model(L.to(device), photograph.embedding(device=device))
 
     return predict
 

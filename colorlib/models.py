@@ -370,42 +370,51 @@ class Colorizer(nn.Module):
         self.config = config
         channels = config.channels(ENCODER[-1][0])
         self.coordinates = AddCoords() if config.coordinates else nn.Identity()
+        # Encoder and decoder first: from one seed every variant draws the same.
         self.encoder = Encoder(config)
-        self.fusion = (
-            Fusion(channels, config.embedding, config.batch_norm) if config.embedding else None
-        )
-        self.attention = (
-            Attention(
-                channels, config.attention, config.attention_scaled, config.attention_softmax
-            )
-            if config.attention
-            else None
-        )
         self.decoder = Decoder(config)
         init_he(self.encoder)
-        if self.fusion:
-            init_he(self.fusion)
         {"xavier": init_xavier, "he": init_he}[config.decoder_init](self.decoder)
         with torch.no_grad():
             self.decoder.last.weight *= config.output_gain
+        self.fusion = self.attention = None
+        if config.embedding:
+            self.fusion = Fusion(channels, config.embedding, config.batch_norm)
+            init_he(self.fusion)
+        if config.attention:
+            self.attention = Attention(
+                channels, config.attention, config.attention_scaled, config.attention_softmax
+            )
 
     def forward(self, L: Tensor, embedding: Tensor | None = None) -> Tensor:
+        mixed, source = self.maps(L, embedding)
+        if self.attention is not None:
+            mixed = self.attention(mixed, source)
+        H, W = L.shape[2:]
+        return self.decoder(mixed)[..., :H, :W]
+
+    def maps(self, L: Tensor, embedding: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The fused map and the one that it attends to, (B, 256, H/8, W/8) each.
+
+        H and W are rounded up to multiples of 8.
+        """
         self._check(L, embedding)
         H, W = L.shape[2:]
         x = self.coordinates(L)  # (B, 1 or 3, H, W)
         # Three halvings and three doublings return the same size only for
-        # multiples of 8: repeat the border up to there, cut the answer back.
+        # multiples of 8: repeat the border up to there, and cut the answer back.
         x = F.pad(x, (0, -W % STRIDE, 0, -H % STRIDE), mode="replicate")
-        encoded, mixed = self.maps(x, embedding)
-        if self.attention is not None:
-            source = encoded if self.config.attention_source == "encoder" else mixed
-            mixed = self.attention(mixed, source)
-        return self.decoder(mixed)[..., :H, :W]
-
-    def maps(self, x: Tensor, embedding: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The encoder's map and the fused one, (B, 256, H/8, W/8) each."""
         encoded = self.encoder(x)
-        return encoded, encoded if self.fusion is None else self.fusion(encoded, embedding)
+        fused = encoded if self.fusion is None else self.fusion(encoded, embedding)
+        return fused, encoded if self.config.attention_source == "encoder" else fused
+
+    def attended(self, L: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """The weights alpha_ts of a network with attention: (B, T, S).
+
+        T and S count the positions of the map, row by row.
+        """
+        mixed, source = self.maps(L, embedding)
+        return self.attention.weights(_positions(mixed), _positions(source))
 
     def _check(self, L: Tensor, embedding: Tensor | None) -> None:
         if L.ndim != 4 or L.shape[1] != 1 or min(L.shape[2:]) < STRIDE:

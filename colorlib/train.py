@@ -175,9 +175,9 @@ def fit(
     average = _average(model, settings)
     run = {
         "settings": asdict(settings),
-        "model": asdict(model.config),
-        "train": train.key,
-        "val": val.key,
+        "network": asdict(model.config),
+        "training photographs or prior": train.key,
+        "held-out photographs or prior": val.key,
     }
     history: list[dict[str, float]] = []
     if out is not None:
@@ -237,7 +237,7 @@ def evaluate(
         np.arange(len(photographs)), math.ceil(len(photographs) / batch_size)
     ):
         L, ab = lab.normalize(photographs.lab(which))
-        predicted = model(L.to(device), _to(photographs.embedding(which), device))
+        predicted = model(L.to(device), photographs.embedding(which, device=device))
         total += F.mse_loss(predicted, ab.to(device)).item() * len(which)
     return total / len(photographs)
 
@@ -318,7 +318,7 @@ def _batches(
         if settings.exposure:
             power = torch.from_numpy(powers[mine]).to(L)[:, None, None, None]
             L = 2 * ((L + 1) / 2).clamp(0, 1) ** power - 1
-        embedding = _to(train.embedding(batch[mine], mirrored[mine]), device)
+        embedding = train.embedding(batch[mine], mirrored[mine], device)
         yield (L, embedding, ab), len(mine) * processes.count / len(batch)
 
 
@@ -351,10 +351,6 @@ def _average(model: Colorizer, settings: Settings) -> AveragedModel | None:
 
 def _unwrapped(model: nn.Module) -> nn.Module:
     return model.module if isinstance(model, DistributedDataParallel) else model
-
-
-def _to(tensor: Tensor | None, device: str | torch.device) -> Tensor | None:
-    return None if tensor is None else tensor.to(device)
 
 
 # The run folder -------------------------------------------------------------

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -31,12 +33,26 @@ def test_size_is_kept_and_lightness_up_to_rounding(photo, painted):
     assert np.mean(difference > 1) < 0.02  # colours clipped to the gamut
 
 
-def test_only_the_lightness_of_the_input_matters(photo, painted):
+@pytest.fixture(scope="module")
+def with_a_prior(tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    model = models.build("attention", width=0.125, output_gain=3.0)
+    path = tmp_path_factory.mktemp("weights") / "prior.safetensors"
+    models.save_weights(model, path, size=64, prior={"size": 64})
+    return path
+
+
+@pytest.mark.parametrize("kind", ["baseline", "with_a_prior"])
+def test_only_the_lightness_of_the_input_matters(photo, kind, request):
+    weights = kind if kind == "baseline" else request.getfixturevalue(kind)
     other = lab.rgb_to_lab(torch.from_numpy(np.array(photo)).permute(2, 0, 1).float() / 255)
     other[1:] = -0.5 * other[1:]
     rgb = (lab.lab_to_rgb(other) * 255).round().byte().permute(1, 2, 0).numpy()
-    again = colorize(Image.fromarray(rgb))
-    assert np.abs(np.asarray(again, float) - np.asarray(painted, float)).mean() < 2
+    painted, again = (
+        np.asarray(colorize(image, weights), float) for image in (photo, Image.fromarray(rgb))
+    )
+    assert np.abs(painted - again).mean() < 2
+    assert np.ptp(painted, axis=-1).mean() > 5  # and there is some colour
 
 
 # Held-out photographs, and where in them (left, top, right, bottom, as shares) there is what.

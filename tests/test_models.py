@@ -186,6 +186,20 @@ def test_attention_sees_all_positions_and_the_control_only_its_own():
         assert same.flatten()[1:].all() != sees
 
 
+def test_the_attended_weights_are_those_that_the_network_uses():
+    model = models.build("attention", width=0.125, embedding=5).eval()
+    L, embedding = torch.rand(2, 1, 20, 32) * 2 - 1, torch.randn(2, 5)
+    alpha = model.attended(L, embedding)
+    assert alpha.shape == (2, 3 * 4, 3 * 4)
+    mixed, encoded = model.maps(L, embedding)
+    assert mixed.shape == encoded.shape == (2, 32, 3, 4)
+    h = mixed.flatten(2).transpose(1, 2)
+    context = alpha @ encoded.flatten(2).transpose(1, 2)
+    out = torch.tanh(model.attention.W_c(torch.cat((context, h), dim=-1)))
+    out = out.transpose(1, 2).unflatten(2, (3, 4))
+    assert torch.allclose(model(L, embedding), model.decoder(out)[..., :20, :], atol=1e-5)
+
+
 def test_attention_keeps_the_map_in_shape():
     module = attention()
     target, source = torch.randn(2, 6, 3, 5), torch.randn(2, 6, 4, 4)
@@ -250,6 +264,15 @@ def test_a_seed_fixes_the_initial_weights():
 
     assert torch.equal(first(1), first(1))
     assert not torch.equal(first(1), first(2))
+
+
+def test_a_seed_gives_every_variant_the_same_encoder_and_decoder():
+    networks = []
+    for preset in models.PRESETS:
+        torch.manual_seed(0)
+        networks.append(models.build(preset, width=0.125).state_dict())
+    for name, tensor in networks[0].items():
+        assert all(torch.equal(network[name], tensor) for network in networks), name
 
 
 @pytest.mark.parametrize(
