@@ -117,10 +117,8 @@ def _attend(positions: int, fast: bool, where: str, result) -> None:
         context.sum().backward()
 
     (times,) = seconds(once, repeats=5)
-    if where == "cuda":
-        peak = torch.cuda.max_memory_allocated() / 2**20
-    else:
-        peak = _peak() - before
+    on_gpu = where == "cuda"
+    peak = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else _peak() - before
     result.put((statistics.median(times), peak))
 
 
