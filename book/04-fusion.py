@@ -69,11 +69,14 @@ from colorlib import data, figures, lab, metrics, models, priors, train
 # %% [markdown]
 # ## What a classifier sees in a gray photograph
 #
-# The paper's Inception-ResNet-v2 has to be fetched from timm's hub. So
-# that this page needs no download, the default here is a smaller
-# classifier whose weights come as an ordinary package:
-# EfficientNet-Lite2. Neither was trained on gray photographs. We show it
-# four photographs, in gray as our network will use it, and in colour.
+# The paper's Inception-ResNet-v2 has to be fetched from the site where
+# timm, the library of classifiers used here, keeps its weights. So that
+# this page needs no download, the default is a smaller classifier whose
+# weights come as an ordinary package: EfficientNet-Lite2 (hence `weights
+# None` below: no file is needed). Both were trained on photographs in
+# colour. We show it four, in gray as our network will use it, and in
+# colour. Its answer, a thousand numbers called *logits*, one a class, is
+# the *embedding* of the photograph.
 
 # %%
 prior = priors.Prior()
@@ -106,9 +109,9 @@ figures.sheet(
 )
 
 # %% [markdown]
-# It knows a palace by its shape, and of the stones it is even surer in
-# gray. The tomatoes and tulips lose their first choice without colour;
-# what remains are guesses at garden things: fence, barrow, pot. ImageNet
+# It knows a palace by its shape, and a wall of stones better in gray. The
+# tomatoes and tulips lose their first choice without colour; what remains
+# are guesses at what stands in gardens: fence, barrow, tricycle. ImageNet
 # has no class for much that these photographs show, so do not ask whether
 # the names are right. What the fusion layer gets is all thousand numbers,
 # and "garden things, not a building" is a hint about colour.
@@ -120,7 +123,8 @@ figures.sheet(
 # photograph itself (chapter 2). Suppose it were the colour photograph. We
 # turn all hues of one photograph in the plane of a and b, by a quarter, a
 # half and three quarters of a circle. L stays the same, so the encoder
-# cannot notice. Does the embedding?
+# cannot notice. Does the embedding? (`prior.see` shows the classifier a
+# picture as it is; only this page calls it.)
 
 # %%
 def turned(photo, degrees):
@@ -153,9 +157,9 @@ figures.sheet(hues, [
 # If it sees the colours, another colouring takes the embedding most of
 # the way to another photograph. A fusion layer would be handed a hint of
 # the very hue that it is to predict. It could do well while training, and
-# on any test whose gray photographs are made from colour ones, and be lost
-# on a photograph that never had any. So `Prior` takes L and nothing
-# else; the colours cannot get in.
+# on any test that shows the classifier the colours again, and be lost on a
+# photograph that never had any. So a `Prior` is called with L and nothing
+# else, and the library calls it in no other way.
 
 # %% [markdown]
 # ## The fusion layer, on a toy
@@ -192,8 +196,10 @@ print("by hand", by_hand, "- the layer", fused[0, 0, 1, 0].item())
 # \text{ReLU}(W_h h_{y,x} + W_e e + b)
 # $$ (eq-fusion)
 #
-# where $h_{y,x}$ is the map at one position and $e$ the embedding. Here
-# is the module, and the same claim checked on random numbers:
+# where $h_{y,x}$ is the map at one position and $e$ the embedding. (In the
+# networks that we train, batch normalisation stands before the ReLU and
+# rescales the sum, channel by channel.) Here is the module, and the same
+# claim checked on random numbers:
 
 # %%
 print(inspect.getsource(models.Fusion))
@@ -211,8 +217,8 @@ print("the module is that equation:",
 # It can say "this is a garden: greener, everywhere". It cannot say where.
 # That is left to the map, or to the attention of chapter 5.
 #
-# How much does it cost? The original has an embedding of 1001 numbers,
-# the thousand classes and one for "none of them", and no batch
+# How much does it cost? Deep Koalarization has an embedding of 1001
+# numbers, the thousand classes and one for "none of them", and no batch
 # normalisation; timm's classifiers leave out that one.
 
 # %%
@@ -236,18 +242,18 @@ print(f"{'all':8}", *(f"{weights(n):10,}" for n in (original, ours)))
 #
 # > it expects the images to have be zero-centered and in order to do so we
 # > have to subtract the mean R, G and B values from all the images on the
-# > ImageNet dataset (section 3.6)
+# > ImageNet dataset in our image dataset. (section 3.6)
 #
 # Every classifier wants its pixels as it was trained, and no error is
 # raised if it gets others. Both ours and Inception-ResNet-v2 were trained
 # on values from -1 to 1 (`"timm"`). The paper's words, the mean
-# subtracted from 0 to 255, belong to other networks, such as VGG
-# (`"mean"`). A widely copied tutorial calls a function made for 0 to 255 on
-# pixels from 0 to 1 (`"trap"`): all photographs become nearly black.
+# subtracted (from 0 to 255, we take it), belong to other networks, such as
+# VGG (`"mean"`). A widely copied tutorial calls a function made for 0 to
+# 255 on pixels from 0 to 1 (`"trap"`): all photographs become nearly black.
 #
-# One number shows it: the standard deviation of each logit over
-# photographs. If the embedding is to tell photographs apart, it has to
-# vary.
+# One number shows it: the standard deviation of a logit over photographs,
+# in the mean over all logits. If the embedding is to tell photographs
+# apart, it has to vary.
 
 # %%
 L, _ = lab.normalize(photographs.lab())
@@ -279,8 +285,8 @@ figures.lines(
 # The paper's own words are a subtler mistake here. The spread looks
 # healthy, since contrast more than a hundred times too strong still
 # differs from photograph to photograph; but not one first choice is what
-# the classifier says when it is asked properly. A small spread proves a
-# mistake; a healthy one proves nothing.
+# the classifier says when it is asked properly. A small spread of logits
+# proves a mistake; a healthy one proves nothing.
 
 # %% [markdown]
 # ## Embeddings, computed once
@@ -390,7 +396,7 @@ histories = {
 for network in networks.values():
     network.cpu().eval()
 
-# %% mystnb={"figure": {"caption": "The same network with and without a prior, live: one seed, the same crops in the same order. Left: loss on the photographs trained on. Right: loss on the six held-out photographs, with the three yardsticks.", "name": "fig-fusion-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis and two curves each. Left: both curves fall; that of fusion stays below. Right: the curve of baseline is restless and ends above gray; that of fusion lies below mean colour from the first epoch on, near the line of the nearest photograph, and does not fall further."}}
+# %% mystnb={"figure": {"caption": "The same network with and without a prior, live: one seed, the same crops in the same order. Left: loss on the photographs trained on. Right: loss on the six held-out photographs, with the three yardsticks.", "name": "fig-fusion-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis and two curves each. Left: both curves fall; that of fusion stays below. Right: the curve of baseline is restless and ends above gray; that of fusion lies below mean colour from the first epoch on, on or just below the line of the nearest photograph, lowest in the first epoch."}}
 figures.compare_losses(histories, watched)
 
 # %% [markdown]
@@ -432,7 +438,7 @@ print("test, fusion below mean colour:",
 print("test, another's embedding costs more than a tenth:",
       tested["fusion, another's embedding"] > 1.1 * tested["fusion"])
 
-# %% mystnb={"figure": {"caption": "Five test photographs, chosen before training, as the two networks paint them after the same number of steps.", "name": "fig-fusion-grid"}, "image": {"alt": "Five photographs in rows, four columns: gray, baseline, fusion, photograph. A brick building, a tree on a lawn, the Eiffel Tower, pink and red tulips, a path in a park. Baseline leaves orange and green stains; fusion paints the tulips yellow and orange among green leaves, stains one lawn, and leaves the rest nearly gray."}}
+# %% mystnb={"figure": {"caption": "Five test photographs, chosen before training, as the two networks paint them after the same number of steps.", "name": "fig-fusion-grid"}, "image": {"alt": "Five photographs in rows, four columns: gray, baseline, fusion, photograph. A brick building, a tree on a lawn, the Eiffel Tower, pink and red tulips, a path in a park. Baseline leaves orange and green stains; fusion paints the tulips yellow and orange among green leaves, stains one lawn salmon-red, and leaves the rest nearly gray."}}
 shown = test.select([1, 2, 5, 8, 9])
 truth = shown.lab()
 L, _ = lab.normalize(truth)
@@ -454,26 +460,26 @@ figures.grid(
 #   test loss rises to about that of gray, or above.
 # - *It is quick.* Before the held-out curve of `baseline` has settled,
 #   that of `fusion` lies below mean colour. But it lies there from the
-#   first epochs on and does not fall further, while the training curve
-#   does. And what it has reached is about what the nearest photograph's
-#   mean colour reaches without any network. By the loss, then, the prior
-#   has told it what kind of photograph it paints, and what is where in it
-#   has added little or nothing.
+#   first epoch on and rises a little, while the training curve falls. And
+#   what it has reached is about what the nearest photograph's mean colour
+#   reaches without any network. By the loss, then, it need not have
+#   learned more from the prior than what kind of photograph it paints.
 # - *The pictures agree.* Neither column is good. `baseline` leaves stains
-#   of colour on lawn and sky. `fusion` has fewer, by caution: buildings
-#   and sky stay nearly gray, and strong colour is kept for the flowers,
-#   which turn yellow and orange instead of pink.
-# - *It may also have learned names.* An embedding tells 32 photographs
+#   of colour on lawn and sky. `fusion` has fewer, by caution: but for a
+#   red stain on one lawn it leaves nearly all gray, and keeps colour for
+#   the flowers, which turn yellow and orange instead of pink.
+# - *It may have learned by heart.* An embedding tells 32 photographs
 #   apart with ease, so part of the lower training loss can be memory: this
-#   one, so those colours. The left panel alone, which is all that the
-#   paper shows, could not tell.
+#   one, so those colours. The left panel alone, the only kind of curve
+#   that the paper shows, could not tell.
 # - *It does not decide whether the prior helps.* One seed, six and ten
 #   photographs of much the same places, a minute of training. With two
 #   other seeds, fusion was ahead again on training and held-out
-#   photographs; on the test photographs once, and once level. And chapter 3 trained the same
-#   baseline for more than three times as long, kept its best epoch, and
-#   passed mean colour as well; what a prior is worth to a network that has
-#   had its time is for the result chapters to measure.
+#   photographs; on the test photographs once, and once level. And chapter 3
+#   trained the same baseline for more than three times as long, at 64
+#   pixels, kept its best epoch, and passed mean colour as well; what a
+#   prior is worth to a network that has had its time takes longer runs and
+#   more photographs to measure.
 
 # %% [markdown]
 # ## What we decided
@@ -566,7 +572,8 @@ figures.grid(
 #
 # :::{dropdown} Solution
 # Set `seed` and `epochs` in the cell that begins with `SCALE` and run from
-# there. Each answer is one more draw; chapter 6 shows how many it takes.
+# there. Each answer is one more draw from an urn of which you have seen
+# three.
 # :::
 #
 # **5.** Give `Prior` the paper's classifier at its own size. (This one

@@ -12,8 +12,8 @@
 # *What you will be able to do:* read the paper's three equations and mend
 # their slips; compute attention weights by hand; say why scores are
 # scaled, and what attention costs in weights and in memory; train a
-# network with attention against a control with as many weights and none
-# of it; look at what a position of a photograph attends to. *Runs in*
+# network with attention against one without and against a control with as
+# many weights; look at what a position of a photograph attends to. *Runs in*
 # about a minute and a half on two CPU cores.
 
 # %% tags=["remove-cell"]
@@ -77,25 +77,27 @@ from colorlib import data, figures, lab, metrics, models, priors, train
 # ## Slip by slip
 #
 # The equations are those of Luong, Pham and Manning (arXiv 1508.04025)
-# for translating sentences. Carried over to images, five things are open
-# or wrong.
+# for translating sentences. Carried over to images, three things in them
+# are open or wrong, and so are two of the paper's claims about them.
 #
 # **`score` is never defined.** Luong et al. offer three: *dot*, *general*
-# and *concat*. The library has all three; *general* is the default.
+# and *concat*, which {eq}`eq-score` below spells out. The library has all
+# three; *general* is the default.
 #
 # **The indices are swapped.** In the first equation a bar marks the
 # target, $\bar{h}_t$; in the second it marks the source, $\bar{h}_s$. And
-# the sum runs over $\bar{h}_{s'}$, the place where the target stood. As
-# written, the weights therefore sum to one over all *targets* of a
-# source. The words above ask for a distribution over the elements of the
-# *source*, for each element of the output. We follow the words; the
-# equation as written is a switch.
+# the sum runs over $\bar{h}_{s'}$, the place where the target stood. Read
+# so that the bar marks targets there, the weights sum to one over all
+# *targets* of a source. The words above ask for a distribution over the
+# elements of the *source*, for each element of the output. We follow the
+# words; the equation as written can be had by `softmax="targets"`.
 #
 # **$h_t$ and $\bar{h}_s$ are not defined for images.** In a translator,
 # $h_t$ is the state of a recurrent decoder at the word $t$. Nothing here
 # is recurrent. We take the positions of two maps: $h_t$ is position $t$
 # of the fused map, $\bar{h}_s$ is position $s$ of the encoder's map. (That
-# the fused map attends to itself is another reading, and another switch.)
+# the fused map attends to itself is another reading:
+# `attention_source="fused"`.)
 #
 # **There is no fixed-length vector.** Without attention, the latent is
 # still a map, and it grows with the photograph:
@@ -124,7 +126,8 @@ for side in (64, 128, 256):
 # "Features" is not explained; the number that can be trained is the
 # number of weights, and weights can be counted. The last row is a
 # control that we will need: `attention="pointwise"` has the same layers
-# as *general*, but every position sees only itself.
+# as *general*, $W_a$ and $W_c$ of the equations below, but there every
+# position sees only itself.
 
 # %%
 def count(module):
@@ -353,9 +356,10 @@ for side in (64, 128, 256, 512):
 # All of it comes on top of what fusion computes, so "more computationally
 # efficient" does not hold either. And that is the price at an eighth of
 # the photograph's size; over single pixels, the entries would be
-# $8^4 = 4096$ times as many. It is also why "any sizes and aspect ratio"
-# (abstract) needs care: the library predicts a and b at a working size
-# and enlarges them, while L keeps every detail.
+# $8^4 = 4096$ times as many. (A fast way that never keeps $\alpha$ saves
+# the memory, not the multiplications.) It is also why "image of any sizes
+# and aspect ratio" (abstract) needs care: the library predicts a and b at
+# a working size and enlarges them, while L keeps every detail.
 
 # %% [markdown]
 # ## Coordinates
@@ -368,7 +372,8 @@ for side in (64, 128, 256, 512):
 # border, it has no way to know that it looks at the top of a picture,
 # where skies are. Two more input channels tell it (Liu et al., arXiv
 # 1807.03247). *What we had to guess:* only the input gets them; x and y
-# run from -1 to 1; no radius.
+# run from -1 to 1; no radius. While training on crops, as below, they are
+# those of the crop, which is a photograph of its own to the network.
 
 # %%
 print(inspect.getsource(models.AddCoords))
@@ -380,7 +385,8 @@ print("y down:  ", y[:, 0].tolist())
 # They cost two more input channels of the first convolution, $2 \cdot 9
 # \cdot 64$ weights at full width. For attention they do something more:
 # {eq}`eq-context` is a sum, and a sum does not know where its terms come
-# from. Shuffle the positions of the source, and nothing changes:
+# from. Shuffle the positions of the source, here the 300 random ones of
+# three cells above, and nothing changes:
 
 # %%
 placed = models.build("attention", coordinates=True)
@@ -394,13 +400,14 @@ print("context of shuffled sources is the same:",
 # %% [markdown]
 # ## Attention against its control, live
 #
-# Would attention paint better than as many weights without it? Two
-# networks of a quarter of the paper's width are trained on the same
-# photographs, with the same prior and coordinates, for as long. One has
-# *general* attention; in the control each position's context is
-# $W_a \bar{h}_t$, so that no position sees another. The same seed gives
-# both the same first weights, one by one, and the same crops in the same
-# order.
+# Does attention paint better than fusion alone, and better than as many
+# weights without attention? Three networks of a quarter of the paper's
+# width are trained on the same photographs, with the same prior and
+# coordinates, for as long: *fusion*; *attention* of the kind *general* on
+# top of it; and a *control* with the same layers in which a position's
+# context is $W_a \bar{h}_t$, so that this step lets no position see
+# another. The same seed gives all the same first weights where they have
+# the same layers, and the same crops in the same order.
 
 # %%
 SCALE = "seconds"  # "minutes": full width, on a Colab GPU
@@ -411,16 +418,17 @@ settings = train.Settings(
     crop=64, scale=0.3, flip=True, exposure=0.8, seed=0,
 )
 networks = {}
-for name, score in (("attention", "general"), ("control", "pointwise")):
+for name, score in (("fusion", None), ("attention", "general"),
+                    ("control", "pointwise")):
     torch.manual_seed(settings.seed)
     networks[name] = models.build(
         "attention", width=width, coordinates=True, attention=score
     )
-first, second = (network.state_dict() for network in networks.values())
-print("as many weights:",
-      len({count(network) for network in networks.values()}) == 1)
+    print(f"{name:9} {count(networks[name]):7,} weights")
+first, second, third = (n.state_dict() for n in networks.values())
 print("the same first weights:",
-      all(first[key].equal(second[key]) for key in first))
+      all(second[key].equal(third[key]) for key in second),
+      all(second[key].equal(first[key]) for key in first))
 
 # %%
 histories = {
@@ -433,7 +441,7 @@ for network in networks.values():
     network.cpu().eval()
 watched = metrics.yardsticks(packed["train"], packed["val"])
 
-# %% mystnb={"figure": {"caption": "Attention and its control, live: one seed, the same crops in the same order. Left: loss on the photographs trained on. Right: loss on the six held-out photographs, with gray and mean colour as yardsticks.", "name": "fig-attention-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: both training losses fall, the control's below attention's throughout. Right: both held-out losses are restless; attention's ends well below the line for mean colour, the control's just above it, and both below gray."}}
+# %% mystnb={"figure": {"caption": "Fusion, attention and its control, live: one seed, the same crops in the same order. Left: loss on the photographs trained on. Right: loss on the six held-out photographs, with gray and mean colour as yardsticks.", "name": "fig-attention-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: three training losses fall, the control's lowest, attention's highest. Right: three restless held-out losses; those of fusion and attention end close together, well below the line for mean colour, the control's just above it."}}
 figures.compare_losses(histories, watched)
 
 # %% tags=["nbval-ignore-output"]
@@ -451,33 +459,31 @@ for name, loss in watched.items():
     print(f"{name:16} {'':8}  {loss:8.3g}  {reported[name]:.3g}")
 
 # %%
-attention, control = last["attention"], last["control"]
-print("held out, both below gray:",
-      max(attention["val_loss"], control["val_loss"])
-      < watched["gray"])
-print("test, both below 0.95 of gray:",
+print("held out, all below gray:",
+      max(row["val_loss"] for row in last.values()) < watched["gray"])
+print("test, all below 0.95 of gray:",
       max(tested.values()) < 0.95 * reported["gray"])
-print("training, the control lower by more than a tenth:",
-      control["train_loss"] < 0.9 * attention["train_loss"])
-print("test, the two within a fifth of each other:",
-      0.8 < tested["attention"] / tested["control"] < 1.25)
+print("training, the control lower than attention by a tenth:",
+      last["control"]["train_loss"]
+      < 0.9 * last["attention"]["train_loss"])
+print("test, all within a quarter of each other:",
+      max(tested.values()) < 1.25 * min(tested.values()))
 
 # %% [markdown]
-# Read it slowly. The control fits its training photographs better, by
-# more than a tenth. On the photographs that neither has seen it is
-# behind, and on the test photographs it does no better than mean colour.
-# With two other seeds, in our trials, it was the same: the control ahead
-# where it is easy to be, attention where it counts.
+# Read it slowly. The control fits its training photographs best, by more
+# than a tenth, and does worst on those that it has not seen: there it is
+# no better than mean colour. So the training loss, which is all that the
+# paper plots, would have named the wrong winner. With two other seeds, in
+# our trials, attention was ahead of its control as well.
 #
-# *What this can show:* both train, at one budget and with one number of
-# weights; and the training loss, which is all that the paper plots, would
-# have named the other winner. *What it cannot show:* that attention
-# colours unseen photographs better. Thirty-two photographs to learn from,
-# sixteen to judge by, and half a minute each are too few, and either of
-# two explanations would do: attention looks in the right places, or it
-# just has less to learn by heart with. The maps below say something about
-# that. Later chapters ask again, with more photographs, several seeds and
-# intervals.
+# But plain fusion needs neither. On held-out photographs it lies close to
+# attention, on the test photographs it is ahead here. What the control
+# gets wrong may be no more than having more to learn by heart with.
+#
+# *What this can show:* all three train, and the order on the left says
+# nothing about the order on the right. *What it cannot show:* whether
+# attention colours unseen photographs better. Thirty-two photographs to
+# learn from, sixteen to judge by, and half a minute each are too few.
 #
 # ## What a position attends to
 #
@@ -491,7 +497,7 @@ alpha = weights(networks["attention"], test)
 print(tuple(alpha.shape), "from maps of", test.size // models.STRIDE,
       "x", test.size // models.STRIDE)
 
-# %% mystnb={"figure": {"caption": "What two positions of two test photographs attend to, in a network trained for less than a minute. Left: the photographs, with the positions that ask. Middle and right: what each of them attends to, over the gray photograph; 1 is the weight that every position would have if all counted alike.", "name": "fig-attention-maps"}, "image": {"alt": "Two rows. Top: the Eiffel Tower with a marked position in the blue sky and one on the lawn; the sky position's map is brightest in a band along the upper edge; the lawn position's has the same band, fainter. Bottom: a tree on a lawn, positions in the crown and on the lawn; both maps are brightest along the upper edge, the crown's more strongly."}}
+# %% mystnb={"figure": {"caption": "What two positions of two test photographs attend to, in a network trained for less than a minute. Left: the photographs, with the positions that ask. Middle and right: what each of them attends to, over the gray photograph; 1 is the weight that every position would have if all counted alike.", "name": "fig-attention-maps"}, "image": {"alt": "Two rows. Top: the Eiffel Tower with a marked position in the blue sky and one on the lawn; the sky position's map is brightest in a band across the sky beside it; the lawn position's is nearly even, a little brighter at the upper edge. Bottom: a tree on a lawn, positions in the crown and on the lawn; the crown's map is brightest in the upper right, the lawn's at the upper edge and on the left of the crown."}}
 side = test.size // models.STRIDE
 shown = {
     "eiffel-1.png": {"sky": (1, 9), "lawn": (11, 2)},
@@ -505,17 +511,18 @@ figures.attention(
 )
 
 # %% [markdown]
-# Look from left to right, not at one picture alone. A single map is easy
-# to tell a story about: in the upper row, say, that the sky position
-# consults the sky around it. But the lawn position prefers the same band,
-# only less. What the map shows belongs more to the photograph, and to its
-# upper edge, than to the position that asks.
+# A single map is easy to tell a story about: in the upper row, say, that
+# the sky position consults the sky around it. Now look from left to right.
+# The lawn positions have other maps, but they do not consult lawns: they
+# too prefer something at the upper edge or in the crown. No rule like "a
+# lawn looks at lawns" can be read from four maps, so we count.
 #
 # How much do the positions' weights differ? Half the sum of their
 # absolute differences is the share of attention that would have to be
 # moved to turn one into the other: 0 if they are the same, at most 1.
 # Below, for all positions of all ten test photographs: first against even
-# weights, then against the mean of all positions of the same photograph.
+# weights, then against the mean of all positions of the same photograph;
+# in a twin that has its first weights still, and after training.
 
 # %% tags=["nbval-ignore-output"]
 def moved(alpha, other):
@@ -523,44 +530,48 @@ def moved(alpha, other):
     return (alpha - other).abs().sum(dim=-1).mean(dim=-1) / 2
 
 
-even = torch.full_like(alpha, 1 / alpha.shape[-1])
-from_even = moved(alpha, even)
-from_mean = moved(alpha, alpha.mean(dim=1, keepdim=True))
-print("                      from even  from the photograph's mean")
-for name, *values in zip(
-    test.names, from_even, from_mean, strict=True
-):
-    print(f"{name.split('/')[-1]:22}",
-          "  ".join(f"{value:9.2f}" for value in values))
-print(f"entropy: {entropy(alpha).mean():.2f}")
+torch.manual_seed(settings.seed)
+twin = models.build("attention", width=width, coordinates=True)
+even = 1 / alpha.shape[-1]
+from_even, from_mean = {}, {}
+for name, a in (("new", weights(twin, test)), ("trained", alpha)):
+    from_even[name] = moved(a, even)
+    from_mean[name] = moved(a, a.mean(dim=1, keepdim=True))
+    print(f"{name:8} entropy {entropy(a).mean():.3f}")
+print("                    from even       from the photograph's mean")
+print("                    new   trained   new   trained")
+for i, name in enumerate(test.names):
+    print(f"{name.split('/')[-1]:18}", "  ".join(
+        f"{of['new'][i]:.3f} {of['trained'][i]:.3f}  "
+        for of in (from_even, from_mean)))
 
 # %%
-print("from the mean, less than half as much as from even:",
-      bool((from_mean < from_even / 2).all()))
+print("trained, from the mean less than half as much as from even:",
+      bool((from_mean["trained"] < from_even["trained"] / 2).all()))
 
 # %% [markdown]
-# The numbers say what the picture says. The weights are not quite even:
-# the network has learned to prefer some positions. But all positions of a
-# photograph lean toward the same ones, some more, some less. Attention
-# here has become an average of the photograph, nearly the same for every
-# position: a second global vector beside the prior's. It does not tell the sky from the lawn,
-# let alone (abstract) "distinguish better between the objects inside the
-# images". It may also be why the control fits its photographs better: in
-# its place, $W_a \bar{h}_t$, it has something that differs from position
-# to position, and so more to learn by heart with.
+# Two things. Most of what the weights differ from even by is shared by all
+# positions of a photograph: attention is nearly one average of the
+# photograph for all of them, a second global vector beside the prior's.
+# And it was so from the start. The twin that has learned nothing differs
+# from even by as much or more, and its maps would make as good a story:
+# they show how bright and dark, plain and busy places are scored by random
+# weights. Training has hardly moved them. Attention here has not learned
+# to look anywhere in particular, let alone (abstract) to "distinguish
+# better between the objects inside the images".
 #
 # That is a finding about one small network, trained for less than a
-# minute. Whether a longer training and more photographs pull the
-# positions apart is a question for the recorded runs, and the function
-# above measures it. Nor do weights explain a colour: they say from where
-# a context was collected, not what the decoder made of it.
+# minute. Whether longer training and more photographs teach it where to
+# look, the function above can measure. Nor do weights explain a colour:
+# they say from where a context was collected, not what the decoder made
+# of it.
 
 # %% [markdown]
 # ## Summary
 #
 # - The paper's attention is Luong's, with a score left open, indices
-#   swapped and a decoder that does not exist; mended, it is a softmax over
-#   the encoder's positions for each position of the fused map.
+#   swapped and a recurrent decoder that is not there; mended, it is a
+#   softmax over the encoder's positions for each position of the fused map.
 # - As written, the weights sum to one over targets, and a context is no
 #   average.
 # - Attention adds weights and multiplications; the claim that it saves
@@ -569,10 +580,12 @@ print("from the mean, less than half as much as from even:",
 #   saturated.
 # - The number of entries of $\alpha$ grows with the square of the number
 #   of positions.
-# - The fair comparison is a control with as many weights. Live, the
-#   control fits the training photographs better, and attention does better
-#   on those that neither has seen.
-# - Here all positions of a photograph attend to nearly the same places.
+# - The fair comparison has two rows: fusion alone, and a control with as
+#   many weights. Live, with one seed, the control fits its training
+#   photographs best and unseen ones worst; fusion and attention are close.
+# - All positions of a photograph attend to nearly the same places, and they
+#   did before training: draw the maps of an untrained twin before you tell
+#   a story about those of a trained one.
 
 # %% [markdown]
 # ## Exercises
@@ -600,7 +613,7 @@ print("from the mean, less than half as much as from even:",
 # ```
 # :::
 #
-# **3.** Train both networks again with another seed. Which of the
+# **3.** Train the networks again with another seed. Which of the
 # statements of this page survive?
 #
 # :::{dropdown} Solution
@@ -608,7 +621,7 @@ print("from the mean, less than half as much as from even:",
 # import dataclasses
 #
 # again = dataclasses.replace(settings, seed=1)
-# for score in ("general", "pointwise"):
+# for score in (None, "general", "pointwise"):
 #     torch.manual_seed(again.seed)
 #     network = models.build(
 #         "attention", width=width, coordinates=True, attention=score
@@ -628,11 +641,12 @@ print("from the mean, less than half as much as from even:",
 #
 # :::{dropdown} Solution
 # Build with the change, train with `settings`, and compute `moved` as
-# above.
+# above, for the untrained twin too.
 # :::
 #
 # **5.** A camera's photograph has 4000 x 3000 pixels. How much memory
-# would $\alpha$ take if it were colorized at its own size?
+# would $\alpha$ take if it were colorized at its own size, and $\alpha$
+# kept?
 #
 # :::{dropdown} Solution
 # $500 \cdot 375 = 187{,}500$ positions, their square is

@@ -22,7 +22,7 @@ from colorlib import train as training
 from colorlib.colorize import DEFAULT_WEIGHTS, weights_path
 from colorlib.colorize import colorize as colorize_image
 from colorlib.errors import ColorlibError
-from colorlib.models import PRESETS, build, load_weights, preset_config, read_about
+from colorlib.models import PRESETS, build, load_weights, preset_config, read_about, transfer
 from colorlib.priors import Prior, embed
 
 app = typer.Typer(
@@ -76,7 +76,9 @@ def train(
         list[str],
         typer.Option(help="A data set or folder of photos; repeat it to join or weight several."),
     ] = ["samples"],  # noqa: B006 - typer needs a plain default and does not change it
-    preset: Annotated[str, typer.Option(help=f"One of: {', '.join(PRESETS)}.")] = "baseline",
+    preset: Annotated[
+        str | None, typer.Option(help=f"One of: {', '.join(PRESETS)}. By default baseline.")
+    ] = None,
     change: Annotated[
         list[str],
         typer.Option("--set", help="Another value for a field of models.Config: NAME=VALUE."),
@@ -87,7 +89,8 @@ def train(
     ] = [],  # noqa: B006
     width: Annotated[float, typer.Option(help="Factor on the channels of every layer.")] = 1.0,
     init: Annotated[
-        str | None, typer.Option(help="Start from these weights instead of --preset and --width.")
+        str | None,
+        typer.Option(help="Start from these weights; with --preset, from encoder and decoder."),
     ] = None,
     size: Annotated[int, typer.Option(help="Side of the packed photographs.")] = 64,
     crop: Annotated[int | None, typer.Option(help="Train on random crops of this side.")] = None,
@@ -132,13 +135,14 @@ def train(
         seed=seed,
     )
     device = _device(device)
-    if init:
-        start = read_about(weights_path(init))
+    source = load_weights(weights_path(init)) if init else None
+    start = read_about(weights_path(init)) if init else None
+    if source and not preset:
         watcher = Prior(**start["prior"]) if start.get("prior") else None
+        model = source
         torch.manual_seed(seed)
-        model = load_weights(weights_path(init))
     else:
-        start = None
+        preset = preset or "baseline"
         if prior and not preset_config(preset).embedding:
             raise ColorlibError(f"the preset {preset!r} has no prior to choose")
         watcher = Prior(**_fields(prior)) if preset_config(preset).embedding else None
@@ -147,6 +151,8 @@ def train(
             changes["embedding"] = watcher.features
         torch.manual_seed(seed)
         model = build(preset, **changes)
+        if source:
+            transfer(source, model)
     # Held-out photographs are seen whole, at the size at which the network sees its crops.
     sizes = {"train": size, "val": size if scale is None else settings.crop}
     packs = {split: _packed(data, split, side, watcher, device) for split, side in sizes.items()}
@@ -161,7 +167,7 @@ def train(
         device,
         progress=True,
         about={
-            "preset": None if init else preset,
+            "preset": preset,
             "init": start,
             "prior": asdict(watcher.spec) if watcher else None,
             "data": dict(Counter(Path(name).name for name in data)),

@@ -27,9 +27,9 @@ from torch import Tensor
 
 from colorlib import lab
 from colorlib.errors import ColorlibError
+from colorlib.files import SUFFIXES, read, upright
 
 SPLITS = ("train", "val", "test")
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 CVCL_URL = (
     "https://people.csail.mit.edu/torralba/code/spatialenvelope/"
     "spatial_envelope_256x256_static_8outdoorcategories.zip"
@@ -375,33 +375,12 @@ def _write_pack(items: Sequence[Photo], size: int, folder: Path, progress: Calla
 
 
 def decode(path: Path, size: int) -> np.ndarray:
-    return np.asarray(ImageOps.fit(read(path), (size, size), Image.Resampling.BICUBIC))
+    """The middle square of a photograph as (S, S, 3) uint8, as `pack` keeps it."""
+    rgb = upright(read(path))
+    return np.asarray(ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC))
 
 
 # Shared ---------------------------------------------------------------------
-
-
-def read(path: Path) -> Image.Image:
-    """A photograph from its file, as `upright` returns it.
-
-    Raises:
-        ColorlibError: no such file, or one that is no image.
-    """
-    if not path.is_file():
-        raise ColorlibError(f"there is no file {path}")
-    try:
-        with Image.open(path) as image:
-            return upright(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ColorlibError(f"{path} cannot be read as an image") from error
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """Any PIL image as 8-bit RGB, turned as its EXIF orientation says."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16-bit gray, which convert() would clip
-        image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
-    return image.convert("RGB")
 
 
 def cache_dir() -> Path:

@@ -450,6 +450,19 @@ def init_he(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
+def transfer(source: "Colorizer", model: "Colorizer") -> None:
+    """Give a network the encoder and the decoder of another, in place.
+
+    Raises:
+        ColorlibError: theirs are of another shape, by width, coordinates or batch norm.
+    """
+    for part in ("encoder", "decoder"):
+        try:
+            getattr(model, part).load_state_dict(getattr(source, part).state_dict())
+        except RuntimeError as error:
+            raise ColorlibError(f"the weights to start from have another {part}") from error
+
+
 # Weights on disk -----------------------------------------------------------
 
 _FORMAT = "colorlib-weights-1"
