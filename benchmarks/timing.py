@@ -1,9 +1,11 @@
 """What the benchmarks share: two ways to do the same, timed in turns."""
 
 import platform
+import re
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -39,3 +41,10 @@ def ratios(slow: list[float], fast: list[float]) -> str:
     """How many times faster, as three cells of a Markdown table: median, lowest, highest."""
     found = [a / b for a, b in zip(slow, fast, strict=True)]
     return " | ".join(f"{f(found):.1f}" for f in (statistics.median, min, max))
+
+
+def peak() -> float:
+    """The most memory this process has held so far, in MiB (Linux only, else not a number)."""
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
+    return int(found[1]) / 2**10 if found else float("nan")

@@ -5,15 +5,13 @@
 
 import argparse
 import multiprocessing
-import re
 import statistics
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import timm
 import torch
-from timing import device, ratios, seconds, where
+from timing import device, peak, ratios, seconds, where
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -107,7 +105,7 @@ def packed_data(photos, size, repeats) -> None:
 
 def _attend(positions: int, fast: bool, where: str, result) -> None:
     """In a process of its own: the time of a step of attention, and the memory it peaks at."""
-    before = _peak()
+    before = peak()
     torch.manual_seed(0)
     module = models.Attention(256, "general").to(where)
     h = torch.randn(1, positions, 256, device=where, requires_grad=True)
@@ -118,15 +116,8 @@ def _attend(positions: int, fast: bool, where: str, result) -> None:
 
     (times,) = seconds(once, repeats=5)
     on_gpu = where == "cuda"
-    peak = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else _peak() - before
-    result.put((statistics.median(times), peak))
-
-
-def _peak() -> float:
-    """The most memory this process has held so far, in MiB (Linux only, else not a number)."""
-    status = Path("/proc/self/status")
-    found = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
-    return int(found[1]) / 2**10 if found else float("nan")
+    memory = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else peak() - before
+    result.put((statistics.median(times), memory))
 
 
 def attention(where: str) -> None:

@@ -40,8 +40,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from colorlib import data, figures, lab, metrics, models, train
-from colorlib.colorize import DEFAULT_WEIGHTS, predict, weights_path
+from colorlib import data, figures, lab, metrics, models, train, zoo
+from colorlib.colorize import predict
 
 # %% [markdown]
 # ## What the paper says
@@ -376,7 +376,7 @@ figures.loss_curves(
 # epoch visits it.) The weights say themselves where they come from:
 
 # %%
-shipped_file = weights_path(DEFAULT_WEIGHTS)
+shipped_file = zoo.find(zoo.DEFAULT)
 stages = [models.read_about(shipped_file)]
 while isinstance(stages[0]["init"], dict):
     stages.insert(0, stages[0]["init"])

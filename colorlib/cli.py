@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,14 +13,12 @@ from typing import Annotated
 
 import torch
 import typer
-from PIL import Image
 from tqdm import tqdm
 
-from colorlib import __version__, metrics
+from colorlib import __version__, files, metrics, zoo
 from colorlib import data as data_sets
 from colorlib import train as training
-from colorlib.colorize import DEFAULT_WEIGHTS, weights_path
-from colorlib.colorize import colorize as colorize_image
+from colorlib.colorize import Painter
 from colorlib.errors import ColorlibError
 from colorlib.models import PRESETS, build, load_weights, preset_config, read_about, transfer
 from colorlib.priors import Prior, embed
@@ -46,27 +44,102 @@ def main() -> None:
 
 @app.command()
 def colorize(
-    photo: Annotated[Path, typer.Argument(help="A photograph, gray or in colour.")],
-    out: Annotated[Path, typer.Option(help="Where to write the colour photograph.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photographs, and folders of them.")],
+    out: Annotated[
+        Path, typer.Option(help="A file for one photograph, a folder for more; made if need be.")
+    ],
     weights: Annotated[
-        str, typer.Option(help="The name of shipped weights, or a file.")
-    ] = DEFAULT_WEIGHTS,
+        str, typer.Option(help="The library's own by name (see 'colorlib weights'), or a file.")
+    ] = zoo.DEFAULT,
     working_size: Annotated[
         int | None,
         typer.Option(help="Shorter side the network sees; by default what it was trained at."),
     ] = None,
+    strength: Annotated[
+        float, typer.Option(help="Factor on the colours: 0 is gray, 1 as predicted.")
+    ] = 1.0,
+    overwrite: Annotated[bool, typer.Option(help="Replace files of an earlier call.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be written.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write what became of each photograph here.")
+    ] = None,
     device: Device = "auto",
 ) -> None:
-    """Colorize a photograph; its lightness and size are kept."""
-    if out.exists():
-        raise ColorlibError(f"{out} exists already and is not overwritten")
-    if out.suffix.lower() not in Image.registered_extensions():
-        raise ColorlibError(f"{out} does not end like an image file, such as .png or .jpg")
-    if not out.parent.is_dir():
-        raise ColorlibError(f"there is no folder {out.parent}")
-    result = colorize_image(data_sets.read(photo), weights, working_size, _device(device))
-    _save(result, out)
-    print(f"{out}: {result.width} x {result.height} pixels")
+    """Colorize photographs; their lightness, size, transparency and EXIF are kept.
+
+    Ends with status 0 if every photograph was written, and else with 1.
+    """
+    if json_file is not None and json_file.exists() and not overwrite:
+        raise ColorlibError(f"{json_file} exists already and is not overwritten")
+    jobs = files.jobs(photos, out, overwrite)
+    ready = any(job.error is None for job in jobs) and not dry_run
+    painter = Painter(weights, _device(device)) if ready else None
+    report, interrupted = [], False
+    bar = tqdm(jobs, unit="photo", leave=False, disable=None if len(jobs) > 1 else True)
+    try:
+        for job in bar:
+            told = {"photo": str(job.photo), "out": job.out and str(job.out), "error": job.error}
+            start = time.perf_counter()
+            if job.error is None and painter is not None:
+                told |= _paint(job, painter, working_size, strength, overwrite)
+                told["seconds"] = round(time.perf_counter() - start, 3)
+            if told["error"]:
+                bar.write(f"colorlib: {told['error']}", file=sys.stderr)
+            elif dry_run:
+                bar.write(f"{job.photo} -> {job.out}", file=sys.stdout)
+            report.append(told)
+    except KeyboardInterrupt:
+        interrupted = True
+        bar.close()
+        print("colorlib: interrupted; what is written is whole", file=sys.stderr)
+    failed = sum(told["error"] is not None for told in report)
+    if json_file is not None:
+        text = json.dumps(report, indent=1)
+        files.write(json_file, lambda partial: partial.write_text(text), overwrite)
+    if len(jobs) > 1:
+        what = "would be written" if dry_run else "written"
+        rest = len(jobs) - len(report) + failed
+        missing = f", {rest} not" if rest else ""
+        print(f"{out}: {len(report) - failed} of {len(jobs)} photos {what}{missing}")
+    elif painter is not None and not failed and not interrupted:
+        print(f"{jobs[0].out}: {report[0]['width']} x {report[0]['height']} pixels")
+    if failed or interrupted:
+        raise typer.Exit(130 if interrupted else 1)
+
+
+def _paint(
+    job: files.Job, painter: Painter, working_size: int | None, strength: float, overwrite: bool
+) -> dict:
+    """Colorize one photograph: its size, or the error in a sentence."""
+    try:
+        painted = painter(files.read(job.photo), working_size, strength)
+        files.save(painted, job.out, overwrite)
+    except ColorlibError as error:
+        return {"error": str(error)}
+    except MemoryError:
+        return {"error": f"{job.photo} is too large for this machine's memory"}
+    return {"width": painted.width, "height": painted.height}
+
+
+@app.command()
+def weights(
+    name: Annotated[str | None, typer.Argument(help="Show one card as a whole.")] = None,
+) -> None:
+    """List the weights that come with the library, and what they are good and bad at."""
+    for shown in [name] if name else zoo.names():
+        path, card = zoo.find(shown), zoo.card(shown) if shown in zoo.names() else {}
+        about = read_about(path)
+        print(f"{shown}: {card.get('summary', path)}")
+        print(f"    {path.stat().st_size / 1e6:.1f} MB, working size {about.get('size', 256)}")
+        for data, found in card.get("scores", {}).items():
+            print(
+                f"    {data}, {found['photos']} test photos: gray {found['gray']:.4f}, "
+                f"mean colour {found['mean colour']:.4f}, network {found['network']:.4f}"
+            )
+        for sentence in card.get("bad_at", []):
+            print(f"    bad at: {sentence}")
+        if name:
+            print(json.dumps(about, indent=1))
 
 
 @app.command()
@@ -135,8 +208,8 @@ def train(
         seed=seed,
     )
     device = _device(device)
-    source = load_weights(weights_path(init)) if init else None
-    start = read_about(weights_path(init)) if init else None
+    source = load_weights(zoo.find(init)) if init else None
+    start = read_about(zoo.find(init)) if init else None
     if source and not preset:
         watcher = Prior(**start["prior"]) if start.get("prior") else None
         model = source
@@ -203,7 +276,7 @@ def evaluate(
 ) -> None:
     """Judge a network by photographs: a table with gray and mean colour for comparison."""
     run = Path(weights) / "best.safetensors"
-    path = run if run.is_file() else weights_path(weights)
+    path = run if run.is_file() else zoo.find(weights)
     if json_file is not None and json_file.exists():
         raise ColorlibError(f"{json_file} exists already and is not overwritten")
     model, about = load_weights(path), read_about(path)
@@ -228,7 +301,8 @@ def evaluate(
     if json_file is not None:
         about |= {"data": data, "split": split, "size": size, "device": _device_name(device)}
         told = {"weights": str(path), "about": about, "photos": photographs.names, "scores": rows}
-        _write(json_file, lambda partial: partial.write_text(json.dumps(told, indent=1)))
+        text = json.dumps(told, indent=1)
+        files.write(json_file, lambda partial: partial.write_text(text))
 
 
 @app.command()
@@ -293,19 +367,3 @@ def _fields(settings: list[str]) -> dict:
         except ValueError:
             found[name] = value
     return found
-
-
-def _save(image: Image.Image, path: Path) -> None:
-    _write(path, image.save)
-
-
-def _write(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under a temporary name first: whole or not at all."""
-    part = path.with_name(f".partial-{path.name}")
-    try:
-        write(part)
-        part.rename(path)
-    except OSError as error:
-        raise ColorlibError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)

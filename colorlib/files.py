@@ -4,7 +4,8 @@ import errno
 import io
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +23,6 @@ _QUALITY = {
     ".jpg": {"quality": 95, "subsampling": 0},
     ".jpeg": {"quality": 95, "subsampling": 0},
     ".webp": {"quality": 95},
-    ".tif": {"compression": "tiff_adobe_deflate"},
-    ".tiff": {"compression": "tiff_adobe_deflate"},
 }
 _ORIENTATION, _EXIF, _GPS = 0x0112, 0x8769, 0x8825
 # What a photograph says about itself, and not about how its file is laid out.
@@ -58,29 +57,24 @@ def read(path: Path) -> Image.Image:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Any PIL image as 8-bit RGB, turned as its EXIF orientation says.
+    """Any PIL image as 8-bit RGB without alpha, turned as its EXIF orientation says.
 
-    Alpha is dropped, and colour profiles are ignored.
+    Numbers of RGB images stay as they are, so a colour profile still holds;
+    gray and CMYK ones become sRGB, by their own profile if they have one.
     """
+    profile = image.info.get("icc_profile") if image.mode in ("L", "CMYK") else None
     image = turned(image)
-    if image.mode.startswith("I") or image.mode == "F":  # which convert() would clip
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def srgb(image: Image.Image) -> Image.Image:
-    """As `upright`, with the colours that the image's own profile means."""
-    profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "RGBA", "L", "CMYK"):
+    if profile:
         try:
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if "sRGB" not in ImageCms.getProfileDescription(own):
-                if image.mode == "RGBA":
-                    image = image.convert("RGB")
-                image = ImageCms.profileToProfile(turned(image), own, _SRGB, outputMode="RGB")
+            return ImageCms.profileToProfile(image, own, _SRGB, outputMode="RGB")
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # a damaged profile, or one for another kind of image, says nothing
-    return upright(image)
+    if image.mode.startswith("I") or image.mode == "F":  # which convert() would clip
+        image = Image.fromarray(_eight_bits(np.asarray(image)))
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def alpha(image: Image.Image) -> Image.Image | None:
@@ -104,8 +98,10 @@ def turned(image: Image.Image, of: Image.Image | None = None) -> Image.Image:
 
 
 def about(image: Image.Image) -> dict:
-    """What `save` carries over: EXIF without orientation and thumbnail, and the resolution."""
+    """What `save` carries over: EXIF without orientation and thumbnail, resolution, RGB profile."""
     kept = {}
+    if "icc_profile" in image.info and image.mode in ("RGB", "RGBA", "P"):
+        kept["icc_profile"] = image.info["icc_profile"]
     try:
         found, exif = image.getexif(), Image.Exif()
         for tag in _TOLD:
@@ -150,18 +146,29 @@ def save(image: Image.Image, path: Path, overwrite: bool = False) -> None:
     suffix = path.suffix.lower()
     if image.mode == "RGBA" and suffix not in _WITH_ALPHA:
         image = image.convert("RGB")
-    kept = {name: image.info[name] for name in ("exif", "dpi") if name in image.info}
-    write(path, lambda part: image.save(part, **kept, **_QUALITY.get(suffix, {})), overwrite)
+    kept = {name: image.info[name] for name in ("exif", "dpi", "icc_profile") if name in image.info}
+    options = _QUALITY.get(suffix, {})
+
+    def fill(part: Path) -> None:
+        try:
+            image.save(part, **kept, **options)
+        except OSError:
+            raise
+        except Exception:  # odd EXIF can fail in any way; the picture matters more
+            image.save(part, **options)
+
+    write(path, fill, overwrite)
 
 
-def write(path: Path, fill, overwrite: bool = False) -> None:
-    """Let `fill` write a file under a temporary name, then give it its own.
+def write(path: Path, fill: Callable[[Path], object], overwrite: bool = False) -> None:
+    """Let `fill` write a file under a temporary name, then give it its own; folders are made.
 
     Raises:
         ColorlibError: the file exists and may not be overwritten, or cannot be written.
     """
     part = path.with_name(f".partial-{os.getpid()}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         fill(part)
         if overwrite:
             part.replace(path)
@@ -173,7 +180,8 @@ def write(path: Path, fill, overwrite: bool = False) -> None:
         says = getattr(error, "strerror", None) or error
         raise ColorlibError(f"{path} cannot be written: {says}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # whatever kept it from being written
+            part.unlink(missing_ok=True)
 
 
 def _name(part: Path, path: Path) -> None:
@@ -209,6 +217,8 @@ def jobs(inputs: Sequence[Path], out: Path, overwrite: bool = False) -> list[Job
     """
     inputs = [Path(path) for path in inputs]
     single = len(inputs) == 1 and not inputs[0].is_dir()
+    if not single and not out.is_dir() and (out.exists() or out.suffix.lower() in _COLOUR):
+        raise ColorlibError(f"{out} is no folder, which several photos need")
     if single and not out.is_dir() and out.suffix:
         if out.suffix.lower() not in _COLOUR:
             known = ", ".join(sorted(_COLOUR))
@@ -217,8 +227,6 @@ def jobs(inputs: Sequence[Path], out: Path, overwrite: bool = False) -> list[Job
             raise ColorlibError(f"there is no folder {out.parent}")
         found = [Job(inputs[0], out)]
     else:
-        if out.exists() and not out.is_dir():
-            raise ColorlibError(f"{out} is a file, and several photos need a folder")
         found = [job for path in inputs for job in _found(path, out)]
     taken: set[Path] = set()
     return [_checked(job, taken, overwrite) for job in found]

@@ -84,13 +84,13 @@ def broken(path: Path) -> Path:
     ("arguments", "says"),
     [
         (lambda p: [p / "photo.jpg", "--out", p / "no" / "out.png"], "no folder"),
-        (lambda p: [p / "photo.jpg", "--out", p / "out.xyz"], ".png or .jpg"),
+        (lambda p: [p / "photo.jpg", "--out", p / "out.xyz"], ".png"),
         (lambda p: [p / "photo.jpg", "--out", p / "o.png", "--weights", "none"], "baseline"),
         (lambda p: [p / "photo.jpg", "--out", p / "o.png", "--weights", p / "photo.jpg"], "photo"),
         (lambda p: [p / "photo.jpg", "--out", p / "o.png", "--device", "abacus"], "no device"),
         (lambda p: [p / "photo.jpg", "--out", p / "o.png", "--working-size", 1], "at least 8"),
         (lambda p: [broken(p / "bad.jpg"), "--out", p / "o.png"], "cannot be read"),
-        (lambda p: [p, "--out", p / "o.png"], "there is no file"),
+        (lambda p: [p, "--out", p / "o.png"], "no folder"),
     ],
 )
 def test_colorize_refuses_in_one_sentence_and_leaves_nothing(run, photo, tmp_path, arguments, says):
@@ -202,7 +202,84 @@ def test_an_interrupt_is_no_traceback(run, monkeypatch, photo, tmp_path):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "colorize_image", interrupted)
+    monkeypatch.setattr(cli.Painter, "__call__", interrupted)
     status, _, error = run("colorize", photo, "--out", tmp_path / "o.png")
-    assert status != 0 and "Traceback" not in error
+    assert status == 130 and error == "colorlib: interrupted; what is written is whole\n"
     assert not (tmp_path / "o.png").exists()
+
+
+def album(tmp_path) -> Path:
+    """Seven files: four photographs, one of them deep, and three that are none."""
+    root = tmp_path / "album"
+    (root / "deep").mkdir(parents=True)
+    for name in ("a.jpg", "b.png", "deep/c.webp", "d.gif"):
+        pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(root / name)
+    (root / "empty.png").write_bytes(b"")
+    (root / "poem.jpg").write_text("a poem")
+    (root / "notes.txt").write_text("not a photograph's name")
+    return root
+
+
+def test_a_folder_is_painted_as_far_as_it_can_be(run, tmp_path):
+    root, out, told = album(tmp_path), tmp_path / "out", tmp_path / "told.json"
+    status, said, error = run("colorize", root, "--out", out, "--json", told)
+    assert status == 1 and f"{out}: 4 of 6 photos written, 2 not" in said
+    lines = [line for line in error.splitlines() if line.startswith("colorlib: ")]
+    assert len(lines) == 2 and "empty.png" in lines[0] and "poem.jpg" in lines[1]
+    found = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert found == ["a.jpg", "b.png", "d.gif.png", "deep/c.webp"]
+    rows = json.loads(told.read_text())
+    assert len(rows) == 6 and sum(row["error"] is None for row in rows) == 4
+    assert all(row["width"] == 16 for row in rows if row["error"] is None)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    status, said, error = run("colorize", root, "--out", out)
+    assert status == 1 and "0 of 6" in said and error.count("not overwritten") == 4
+    assert {path: path.read_bytes() for path in before} == before
+    assert run("colorize", root / "a.jpg", "--out", out, "--overwrite", "--strength", 0)[0] == 0
+    assert (out / "a.jpg").read_bytes() != before[out / "a.jpg"]
+
+
+def test_a_dry_run_writes_nothing(run, tmp_path):
+    root, out = album(tmp_path), tmp_path / "out"
+    status, said, _ = run("colorize", root, "--out", out, "--dry-run")
+    assert status == 0 and f"{root / 'a.jpg'} -> {out / 'a.jpg'}" in said
+    assert "6 of 6 photos would be written" in said and not out.exists()
+
+
+def test_an_interrupt_in_mid_folder_leaves_whole_files(run, monkeypatch, tmp_path):
+    root, out = album(tmp_path), tmp_path / "out"
+    paint, calls = cli.Painter.__call__, []
+
+    def once(self, *arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return paint(self, *arguments)
+
+    monkeypatch.setattr(cli.Painter, "__call__", once)
+    status, said, error = run("colorize", root, "--out", out)
+    assert status == 130 and "interrupted" in error and "1 of 6 photos written, 5 not" in said
+    (only,) = out.iterdir()
+    Image.open(only).load()
+
+
+def test_a_full_disk_is_one_sentence_each(run, monkeypatch, tmp_path):
+    root, out = album(tmp_path), tmp_path / "out"
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    status, said, error = run("colorize", root, "--out", out)
+    assert status == 1 and error.count("No space left on device") == 4 and "0 of 6" in said
+    assert not [path for path in out.rglob("*") if path.is_file()]
+
+
+def test_weights_are_listed_with_their_cards(run):
+    status, said, _ = run("weights")
+    assert status == 0 and said.startswith("baseline: ")
+    for words in ("working size", "samples, 10 test photos", "bad at"):
+        assert words in said
+    status, _, error = run("weights", "nonsense")
+    assert status == 1 and "baseline" in error

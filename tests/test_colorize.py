@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +7,8 @@ import torch
 from PIL import Image
 from skimage.color import rgb2lab
 
-from colorlib import colorize, data, lab, metrics, models, train
-from colorlib.colorize import DEFAULT_WEIGHTS, predict, weights_path
+from colorlib import colorize, data, lab, metrics, models, train, zoo
+from colorlib.colorize import lift, predict
 from colorlib.errors import ColorlibError
 
 
@@ -87,7 +88,7 @@ def test_the_shipped_weights_know_sky_leaves_and_grass():
 
 
 def test_the_shipped_weights_beat_gray_and_mean_colour():
-    path = weights_path(DEFAULT_WEIGHTS)
+    path = zoo.find(zoo.DEFAULT)
     size = models.read_about(path)["size"]
     test = data.pack(data.photos("samples", "test"), size)
     rows = metrics.yardsticks(data.pack(data.photos("samples", "train"), size), test)
@@ -95,7 +96,7 @@ def test_the_shipped_weights_beat_gray_and_mean_colour():
 
 
 def test_the_shipped_weights_are_small_full_width_and_say_what_they_are():
-    path = weights_path(DEFAULT_WEIGHTS)
+    path = zoo.find(zoo.DEFAULT)
     about = models.read_about(path)
     assert path.stat().st_size < 15e6
     assert models.load_weights(path).config == models.PRESETS["baseline"]
@@ -119,7 +120,7 @@ def test_orientation_is_applied(photo):
     assert colorize(turned).size == (40, 60)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (1, 5000), (60_000, 40)])
 def test_tiny_and_narrow_photographs(size):
     assert colorize(Image.new("L", size, 128)).size == size
 
@@ -132,6 +133,71 @@ def test_predict_enlarges_to_the_input(photo):
         predict(model, torch.zeros(1, 1, 50, 90), 4)
 
 
+def test_colours_end_where_the_lightness_does():
+    L = torch.zeros(1, 1, 128, 128)
+    L[..., 67:] = 0.8  # an edge within one of the 32 small pixels
+    ab = torch.cat((L, -L), dim=1) / 2
+    small = torch.nn.functional.interpolate(ab, 32, mode="area")
+    plain = torch.nn.functional.interpolate(small, 128, mode="bilinear")
+    off = [((large - ab).abs() > 0.04).float().mean() for large in (plain, lift(small, L))]
+    assert off[1] < 0.2 * off[0]
+    assert torch.equal(lift(ab, L), ab)  # nothing to enlarge
+
+
+def test_strength_multiplies_the_colours(photo):
+    def chroma(strength):
+        painted = np.asarray(colorize(photo, strength=strength).resize((90, 60)))
+        return np.hypot(*np.moveaxis(rgb2lab(painted)[..., 1:], -1, 0)).mean()
+
+    assert chroma(0) < 0.5 < 0.7 * chroma(1) < 0.7 * chroma(1.5)
+    for strength in (-1, float("nan"), float("inf")):
+        with pytest.raises(ColorlibError, match="strength"):
+            colorize(photo, strength=strength)
+
+
+def test_alpha_and_exif_come_along(photo):
+    image = photo.resize((40, 30)).convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize((40, 30)))
+    image.getexif()[0x010F] = "a camera"
+    painted = colorize(image)
+    assert painted.mode == "RGBA"
+    assert painted.getchannel("A").tobytes() == image.getchannel("A").tobytes()
+    assert b"a camera" in painted.info["exif"]
+
+
+def test_a_large_photograph_is_worked_on_in_strips(photo, monkeypatch):
+    whole = np.asarray(colorize(photo))
+    module = sys.modules["colorlib.colorize"]  # whose name in the package is the function's
+    monkeypatch.setattr(module, "_STRIP", 10 * photo.width)
+    strips = np.asarray(colorize(photo))
+    assert np.abs(whole.astype(int) - strips).max() <= 1
+
+
+def test_shipped_weights_have_cards_that_hold():
+    for name in zoo.names():
+        card, path = zoo.card(name), zoo.find(name)
+        assert path.stat().st_size < 15e6
+        assert card["summary"] and card["bad_at"]
+        told = card["scores"]["samples"]
+        test = data.pack(data.photos("samples", "test"), told["size"])
+        if not models.read_about(path).get("prior"):
+            loss = train.evaluate(models.load_weights(path), test)
+            assert loss == pytest.approx(told["network"], rel=0.01)
+
+
+def test_damaged_weights_of_the_library_are_refused(tmp_path, monkeypatch):
+    for path in zoo._FOLDER.iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(zoo, "_FOLDER", tmp_path)
+    assert zoo.find(zoo.DEFAULT).parent == tmp_path
+    with open(tmp_path / f"{zoo.DEFAULT}.safetensors", "r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"?")
+    with pytest.raises(ColorlibError, match="damaged: install"):
+        zoo.find(zoo.DEFAULT)
+
+
 def test_unknown_weights_name_what_there_is():
-    with pytest.raises(ColorlibError, match=DEFAULT_WEIGHTS):
+    with pytest.raises(ColorlibError, match=zoo.DEFAULT):
         colorize(Image.new("L", (9, 9)), weights="nothing")

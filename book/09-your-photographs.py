@@ -1,0 +1,363 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 9 Your own photographs
+#
+# *What you will be able to do:* colorize a photograph of your own, of any
+# size and format; say what is kept of it and what is invented; choose how
+# much the network should see and how strong its colours should be; and
+# know what makes it fail. *Runs in* less than a minute on two CPU cores.
+
+# %% tags=["remove-cell"]
+# On Colab, install the library; anywhere else it is already there.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("colorlib") is None:
+    source = "https://github.com/colorlib/attention-colorization"
+    subprocess.check_call(
+        [sys.executable, "-m", "pip", "install", "-q",
+         f"colorlib @ git+{source}"]
+    )
+
+# %% tags=["hide-input"]
+import io
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from colorlib import data, figures, files, lab, metrics, models, zoo
+from colorlib.colorize import Painter, lift, predict
+
+# %% [markdown]
+# ## What the paper says
+#
+# > Further, such a Seq2Seq helps us to train the dataset over image of any
+# > sizes and aspect ratio (abstract)
+#
+# *What we had to guess:* how. Convolutions do run on any size. But a
+# network that has learned from small photographs sees a large one as if
+# through a magnifying glass, a piece of sky or of skin at a time, and
+# attention over a large map does not fit into memory (chapter 5). So the
+# library does what most colorization programs do. The network sees the
+# photograph small, at a *working size*; the a and b that it paints are
+# enlarged; and L is the photograph's own, at its own size.
+
+# %% [markdown]
+# ## A photograph
+#
+# Put the path of a photograph of yours here, in colour or gray; on Colab,
+# upload one with the folder symbol at the left. Without one, this page
+# takes a photograph that the network was not trained on.
+
+# %%
+PHOTO = None  # or "holiday.jpg"
+path = PHOTO or next(
+    photo.path for photo in data.photos("samples", "test")
+    if photo.name == "eiffel-2.png"
+)
+image = files.read(path)
+painter = Painter()  # the library's own weights, made ready once
+painted = painter(image)
+print(image.size, image.mode, "->", painted.size, painted.mode)
+
+# %% mystnb={"figure": {"caption": "A held-out photograph in gray, painted, and as it was. The middle square is shown.", "name": "fig-yours"}, "image": {"alt": "Three pictures of the Eiffel Tower under clouds: in gray; painted, with a blue sky, grayish trees and a tower tinted blue where it stands against the sky; and the photograph itself, with a green lawn and brown tower."}}
+def square(picture, side=512):
+    """The middle of an image as a Lab photograph (1, 3, side, side)."""
+    width, height = picture.size
+    half = min(width, height) // 2
+    box = (width // 2 - half, height // 2 - half,
+           width // 2 + half, height // 2 + half)
+    rgb = files.upright(picture).crop(box).resize((side, side))
+    return figures.batch([rgb])
+
+
+truth = square(image)
+figures.grid({"gray": figures.gray(truth), "painted": square(painted),
+              "photograph": truth})
+
+# %% [markdown]
+# Look at the edge of the tower. Where the network, which saw 64 pixels,
+# could not tell sky from iron, the colours run over. Nothing else of the
+# photograph has changed: its L is kept. The difference is what rounding to
+# 8 bits costs, and where a colour does not exist at that lightness, it is
+# clipped:
+
+# %%
+before, after = (
+    figures.batch([files.upright(picture)])[0, 0]
+    for picture in (image, painted)
+)
+change = (before - after).abs()
+print(f"L changes by {change.median():.2f} in the median; by more than 1 "
+      f"in {(change > 1).float().mean():.1%} of the pixels")
+
+# %% [markdown]
+# ## Enlarging colours
+#
+# An edge of a photograph that falls into the middle of one of the 64
+# pixels would be blurred over a whole pixel of them. But L knows where it
+# is. `lift` lets every pixel take the mean of the colours around it,
+# mostly of those that have nearly its own lightness. On two areas of one
+# colour each, reduced to 64 pixels and enlarged again:
+
+# %%
+L = torch.zeros(1, 1, 256, 256)
+L[..., 131:] = 0.8  # an edge within one of the 64 pixels
+ab = torch.cat((L, -L), dim=1) / 2
+small = F.interpolate(ab, 64, mode="area")
+for name, large in (
+    ("bilinear", F.interpolate(small, 256, mode="bilinear")),
+    ("bicubic", F.interpolate(small, 256, mode="bicubic")),
+    ("along edges", lift(small, L)),
+):
+    off = ((large - ab).abs() > 0.04).float().mean()
+    print(f"{name:12} {off:6.2%} of the pixels are off")
+
+# %% [markdown]
+# That is the case it is made for. What the network gets wrong, no
+# enlargement mends: over whole photographs, the error falls by less than
+# one per cent (`benchmarks/README.md` has the table).
+
+# %% [markdown]
+# ## How much should the network see?
+#
+# The weights were trained on photographs of 64 pixels. Shown more, the
+# network has finer colours to give and less idea what it looks at. Here is
+# the loss on the ten test photographs, at 256 pixels, by working size:
+
+# %%
+test = data.pack(data.photos("samples", "test"), 256)
+true = test.lab()
+L, ab = lab.normalize(true)
+model = models.load_weights(zoo.find(zoo.DEFAULT))
+by_size = {}
+for size in (16, 32, 48, 64, 96, 128, 256):
+    by_size[size] = predict(model, L, size)
+    loss = F.mse_loss(by_size[size], ab)
+    print(f"{size:4} {loss:.4f}")
+best = min(by_size, key=lambda s: F.mse_loss(by_size[s], ab))
+print("within a tenth of the best at 64:",
+      bool(F.mse_loss(by_size[64], ab)
+           < 1.1 * F.mse_loss(by_size[best], ab)))
+
+# %% mystnb={"figure": {"caption": "Three test photographs at three working sizes.", "name": "fig-working-size"}, "image": {"alt": "Three photographs in rows, columns for working sizes of 16, 64 and 256 and the photograph. At 16 everything is pale olive; at 64 the sky is blue and leaves are olive; at 256 there are patches of green, orange and turquoise that follow texture, not things."}}
+rows = [2, 5, 9]
+columns = {f"{s} pixels": figures.recolour(true, by_size[s])[rows]
+           for s in (16, 64, 256)}
+figures.grid(columns | {"photograph": true[rows]})
+
+# %% [markdown]
+# ## How strong?
+#
+# A network trained on squared errors hedges: between a red and a blue
+# flower it paints the mean, which is gray. `strength` multiplies its
+# colours. *Chroma* is the mean distance from gray, relative to the
+# photographs' own.
+
+# %%
+print("strength   loss  chroma")
+for strength in (0, 0.5, 1, 1.5, 2):
+    ours = strength * by_size[64]
+    chroma = ours.norm(dim=1).mean() / ab.norm(dim=1).mean()
+    print(f"{strength:8} {F.mse_loss(ours, ab):.4f}  {chroma:6.2f}")
+
+# %% mystnb={"figure": {"caption": "One test photograph, its colours multiplied.", "name": "fig-strength"}, "image": {"alt": "Four versions of one photograph of the Eiffel Tower: gray, as predicted with a pale blue sky, one and a half times and twice as strong with a deep blue sky and an olive lawn."}}
+figures.grid({
+    f"strength {s}": figures.recolour(true, s * by_size[64])[[6]]
+    for s in (0, 1, 1.5, 2)
+})
+
+# %% [markdown]
+# On these ten photographs, one and a half times as strong is even a little
+# closer to the truth: most photographs that the network has learned from
+# are duller than these. Twice as strong is worse again, though some will
+# like it better: more colour is not more truth.
+#
+# ## Old photographs are not clean
+#
+# The gray photographs of this book are colour photographs without their
+# colours. Yours may be made gray by somebody else's formula, badly
+# compressed, noisy, or toned. Each of these is done here to the ten test
+# photographs. The first column is the loss, against the colours of the
+# clean photograph. The second says how far the painting has moved from
+# that of the clean one: 0 not at all, 1 as far as it is from gray.
+
+# %%
+def jpeg(picture, quality):
+    """An image after having been a JPEG file."""
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return Image.open(file).convert("RGB")
+
+
+def noisy(picture, sigma):
+    """An image with grain: normal noise, the same in R, G and B."""
+    rgb = np.asarray(picture, float)
+    grain = np.random.default_rng(0).normal(0, sigma, rgb.shape[:2])
+    return Image.fromarray(
+        (rgb + grain[..., None]).clip(0, 255).astype(np.uint8)
+    )
+
+
+def sepia(picture):
+    """A gray image toned brown."""
+    gray = np.asarray(picture.convert("L"), float)[..., None]
+    toned = gray * np.array([1.07, 0.95, 0.74])
+    return Image.fromarray(toned.clip(0, 255).astype(np.uint8))
+
+
+def mean(picture):
+    """R, G and B, each the mean of the three."""
+    gray = np.asarray(picture, float).mean(axis=-1)
+    return Image.fromarray(gray.round().astype(np.uint8))
+
+
+done_to_it = {
+    "clean: its L": lambda p: p,
+    "gray by video's formula": lambda p: p.convert("L"),
+    "gray as mean of R, G, B": mean,
+    "gray as G alone": lambda p: p.getchannel("G"),
+    "JPEG, quality 30": lambda p: jpeg(p, 30),
+    "JPEG, quality 5": lambda p: jpeg(p, 5),
+    "grain of 10 levels": lambda p: noisy(p, 10),
+    "grain of 30 levels": lambda p: noisy(p, 30),
+    "sepia": sepia,
+}
+
+# %%
+pictures = figures.images(true)
+colours = {}
+for name, change in done_to_it.items():
+    ours = figures.batch([painter(change(p)) for p in pictures])
+    colours[name] = lab.normalize(ours)[1]
+clean = colours["clean: its L"]
+print(f"{'':25} loss    moved")
+for name, ours in colours.items():
+    moved = (ours - clean).norm() / clean.norm()
+    print(f"{name:25} {F.mse_loss(ours, ab):.4f}  {moved:.2f}")
+
+# %%
+near = [(colours[n] - clean).norm() < 0.5 * clean.norm()
+        for n in ("gray by video's formula", "JPEG, quality 30", "sepia")]
+print("formula, JPEG and sepia move it less than half way:",
+      bool(torch.stack(near).all()))
+worst = max(colours, key=lambda n: (colours[n] - clean).norm())
+print("what moves it most:", worst)
+
+# %% [markdown]
+# The numbers sort the damage. By which formula a photograph became gray,
+# and that it is toned, hardly matters; nor does a JPEG file, unless it is
+# so crude that blocks show. Strong grain is the worst: it turns plain skies
+# into texture, which means leaves or stones to the network. If your
+# photograph is grainy, reduce it or smooth it before you colorize it.
+
+# %% [markdown]
+# ## Where it fails
+#
+# No choosing: all ten test photographs, from the best to the worst by
+# their loss relative to that of gray. Above 1, gray would have been closer
+# to the truth.
+
+# %% mystnb={"figure": {"caption": "Every test photograph as painted (odd rows) above the photograph itself (even rows), from the lowest error relative to gray to the highest.", "name": "fig-failures"}, "image": {"alt": "Ten painted photographs, each above the true one, with relative errors below. The best are two towers under a blue sky; in the middle a brick building painted brown, palms and a tree in dull green; the worst are palms before a white building and red tulips painted gray-green."}}
+ratios = [
+    metrics.ab_mse(figures.recolour(true, by_size[64])[i], true[i])
+    / metrics.ab_mse(figures.gray(true)[i], true[i]) for i in range(10)
+]
+order = np.argsort(ratios)
+pairs = []
+for five in (order[:5], order[5:]):
+    pairs += [figures.recolour(true, by_size[64])[five], true[five]]
+names = [f"{ratios[i]:.2f}" for i in order]
+blank = [""] * 5
+figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
+              columns=5)
+
+# %% [markdown]
+# It knows what it has seen often: sky, leaves, grass, stone. Bricks it
+# paints brown at best, flowers like the leaves around them, since their
+# colours vary; faces and clothes are hardly among its photographs. And it
+# is never sure: a painted photograph is a guess at what might have been, not
+# a document of what was.
+
+# %% [markdown]
+# ## From the command line
+#
+# Everything above, for files and for folders with their subfolders:
+#
+# ```
+# colorlib colorize photo.jpg --out photo-in-colour.png
+# colorlib colorize album --out album-in-colour --strength 1.3
+# colorlib colorize album --out album-in-colour --dry-run
+# colorlib weights
+# ```
+#
+# | | |
+# | --- | --- |
+# | reads | JPEG, PNG, TIFF, WebP, BMP, GIF (first frame), and whatever else Pillow knows; gray, palette, colour, CMYK, 8 and 16 bits |
+# | keeps | size, L, transparency, EXIF, resolution; turns the photograph upright |
+# | writes | under the same name into the other folder; `.png` is appended where the format keeps no colours |
+# | overwrites | nothing, unless `--overwrite`; never the photograph itself |
+# | a damaged file | one sentence; the others go on; status 1 at the end |
+#
+# In Python, `colorlib.colorize(image)` paints one image and `Painter`
+# many.
+
+# %% [markdown]
+# ## Summary
+#
+# - The network sees a photograph small; L stays the photograph's own.
+# - Colours are enlarged along the edges of L; what was predicted wrong
+#   stays wrong.
+# - The working size should be near the one of training.
+# - `strength` makes colours stronger: half as much again is even a little
+#   closer to these photographs, twice as much is not.
+# - Strong grain hurts most; another formula for gray, toning and ordinary
+#   compression hardly matter.
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** Paint a photograph of which you remember the colours. Where is
+# the network right, and what had it probably seen often?
+#
+# :::{dropdown} Solution
+# Set `PHOTO` above and run from there. To see only the colours, set L to
+# a constant:
+#
+# ```python
+# flat = square(painted)
+# flat[:, 0] = 60
+# figures.sheet(flat, columns=2)
+# ```
+# :::
+#
+# **2.** Does turning a photograph upside down change its colours?
+#
+# :::{dropdown} Solution
+# ```python
+# upside_down = predict(model, L.flip(2), 64).flip(2)
+# print((upside_down - by_size[64]).norm() / by_size[64].norm())
+# ```
+#
+# It does: the network has learned that skies are above, though it has no
+# coordinates. Its padding at the border, and what lies next to what,
+# tell it.
+# :::
+#
+# **3.** Colours of video are stored at half the size of L. Why does nobody
+# mind?
+#
+# :::{dropdown} Solution
+# Eyes resolve lightness more finely than colour, the reason for which L is
+# kept here, too. Half the size is much, though, compared with 64 pixels.
+# :::
