@@ -5,7 +5,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,11 +43,9 @@ def read(path: Path) -> Image.Image:
     if not path.is_file():
         raise ColorlibError(f"there is no file {path}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damage that does not keep it from being read
-            with Image.open(path) as image:
-                image.load()
-                return image
+        with _quiet(), Image.open(path) as image:
+            image.load()
+            return image
     except Image.DecompressionBombError as error:
         raise ColorlibError(f"{path} has more pixels than can be held in memory") from error
     except PermissionError as error:
@@ -89,7 +87,8 @@ def alpha(image: Image.Image) -> Image.Image | None:
 def turned(image: Image.Image, of: Image.Image | None = None) -> Image.Image:
     """An image turned as its EXIF orientation (or that of another image) says."""
     try:
-        orientation = (of or image).getexif().get(_ORIENTATION, 1)
+        with _quiet():
+            orientation = (of or image).getexif().get(_ORIENTATION, 1)
         if of is not None:
             image.getexif()[_ORIENTATION] = orientation
         return ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
@@ -103,16 +102,17 @@ def about(image: Image.Image) -> dict:
     if "icc_profile" in image.info and image.mode in ("RGB", "RGBA", "P"):
         kept["icc_profile"] = image.info["icc_profile"]
     try:
-        found, exif = image.getexif(), Image.Exif()
-        for tag in _TOLD:
-            if tag in found:
-                exif[tag] = found[tag]
-        for part in (_EXIF, _GPS):
-            if inside := found.get_ifd(part):
-                exif.get_ifd(part).update(inside)
-                exif[part] = exif.get_ifd(part)
-        if len(exif):
-            kept["exif"] = exif.tobytes()
+        with _quiet():
+            found, exif = image.getexif(), Image.Exif()
+            for tag in _TOLD:
+                if tag in found:
+                    exif[tag] = found[tag]
+            for part in (_EXIF, _GPS):
+                if inside := found.get_ifd(part):
+                    exif.get_ifd(part).update(inside)
+                    exif[part] = exif.get_ifd(part)
+            if len(exif):
+                kept["exif"] = exif.tobytes()
     except Exception:  # damaged EXIF can fail in any way, and then there is none to carry
         pass
     dpi = image.info.get("dpi")
@@ -121,10 +121,18 @@ def about(image: Image.Image) -> dict:
     return kept
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings of damage that does not keep a photograph from being read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _eight_bits(pixels: np.ndarray) -> np.ndarray:
     """16-bit integers, or floats of 0..1 or 0..255, as 8-bit ones."""
     if pixels.dtype.kind == "f":
-        pixels = np.nan_to_num(pixels)
+        pixels = np.nan_to_num(pixels.astype(np.float64))
         full = 1.0 if pixels.max(initial=0) <= 1 else 255.0
     else:
         full = 65535.0
