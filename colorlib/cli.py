@@ -15,7 +15,7 @@ import torch
 import typer
 from tqdm import tqdm
 
-from colorlib import __version__, files, metrics, zoo
+from colorlib import __version__, experiments, files, metrics, zoo
 from colorlib import data as data_sets
 from colorlib import train as training
 from colorlib.colorize import Painter
@@ -303,6 +303,56 @@ def evaluate(
         told = {"weights": str(path), "about": about, "photos": photographs.names, "scores": rows}
         text = json.dumps(told, indent=1)
         files.write(json_file, lambda partial: partial.write_text(text))
+
+
+@app.command()
+def reproduce(
+    scale: Annotated[str, typer.Option(help="seconds, minutes or paper.")] = "seconds",
+    only: Annotated[
+        str | None,
+        typer.Option(help="Runs whose name contains this, such as coast/attention or fusion/0."),
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Where finished runs leave their files.")] = Path(
+        "results"
+    ),
+    work: Annotated[Path, typer.Option(help="Where stopped runs wait to go on.")] = Path(
+        "runs/reproduce"
+    ),
+    dry_run: Annotated[bool, typer.Option(help="Only list the runs, and which are done.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Run the experiment matrix, as far as its results are not there yet.
+
+    Delete a run's folder under results to have it run again. On a CPU there
+    is one process a core, on GPUs one a GPU.
+    """
+    runs = experiments.matrix(scale, only)
+    waiting = [run for run in runs if not run.done(results)]
+    if dry_run:
+        for run in runs:
+            print(f"{run}  {'done' if run.done(results) else 'to do'}")
+        return
+    chosen = _device(device)
+    if chosen == "cpu":
+        devices = ["cpu"] * (os.cpu_count() or 1)
+    else:
+        many = device in ("auto", "cuda") and chosen.startswith("cuda")
+        devices = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if many else [chosen]
+    failed = 0
+    with tqdm(total=len(runs), initial=len(runs) - len(waiting), unit="run") as bar:
+
+        def tell(run: experiments.Run, error: str | None) -> None:
+            nonlocal failed
+            failed += error is not None
+            bar.update()
+            bar.set_postfix_str(str(run))
+            if error:
+                bar.write(f"colorlib: {run}: {error}", file=sys.stderr)
+
+        experiments.work_through(waiting, results, work, devices, _commit(), tell)
+    print(f"{results}: {len(runs) - failed} of {len(runs)} runs of {scale} are there")
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()

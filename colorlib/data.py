@@ -52,7 +52,8 @@ def photos(data: str | Path, split: str) -> list[Photo]:
             ``inside-city``, ``mountain``, ``open-country``, ``street``,
             ``tall-building``), found under ``COLORLIB_DATA`` or among what
             `download` has fetched; ``open-country-64``, thumbnails of that
-            class under ``COLORLIB_DATA``; or a folder. A folder may hold
+            class under ``COLORLIB_DATA``; or a folder, by its path or by its
+            name under ``COLORLIB_DATA``. A folder may hold
             ``train``, ``val`` and ``test`` folders; a held-out split that it
             lacks is a tenth of the training photos, in the order of their
             SHA-256, so that names and dates do not matter.
@@ -71,11 +72,13 @@ def photos(data: str | Path, split: str) -> list[Photo]:
         return _cvcl(category, split)
     if name == "open-country-64":
         return _thumbnails(split)
-    if Path(data).is_dir():
-        return _folder(Path(data), split)
+    for folder in (Path(data), (_data_dir() or Path()) / name):
+        if folder.is_dir():
+            return _folder(folder, split)
     raise ColorlibError(
         f"no data set or folder named {name!r}; there is samples, "
-        f"{', '.join(sorted(_cvcl_names()))}, or a folder of photos"
+        f"{', '.join(sorted(_cvcl_names()))}, or a folder of photos, also by its name in "
+        "COLORLIB_DATA"
     )
 
 

@@ -1,0 +1,290 @@
+"""The experiment matrix: runs that leave small, comparable text files.
+
+``experiments.toml`` declares it: variants, data sets, seeds and scales. A run
+leaves ``results/SCALE/DATA/VARIANT/SEED/`` with
+
+- ``metrics.csv``: losses, one row an epoch (`train.fit`);
+- ``scores.csv``: every metric of every test photograph, painted by the weights
+  of the epoch with the lowest loss on the validation photographs;
+- ``run.json``: configuration, seed, data, versions, commit, device, wall time.
+
+On a CPU a run takes one thread, so that the same seed gives the same
+``metrics.csv`` and ``scores.csv`` again, whatever the machine.
+"""
+
+import csv
+import io
+import json
+import platform
+import shutil
+import time
+import tomllib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+
+import torch
+
+from colorlib import data as data_sets
+from colorlib import metrics, models
+from colorlib import train as training
+from colorlib.errors import ColorlibError
+from colorlib.priors import Prior, Spec, embed
+
+YARDSTICKS = ("gray", "mean-colour")
+"""Rows without a network, which have no seeds."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell of the matrix."""
+
+    scale: str
+    data: str
+    variant: str
+    seed: int | None  # None for a yardstick
+
+    def __str__(self) -> str:
+        return "/".join(map(str, (self.scale, self.data, self.variant, self._seed)))
+
+    @property
+    def _seed(self) -> str:
+        return "any" if self.seed is None else str(self.seed)
+
+    def folder(self, results: Path) -> Path:
+        """Where its files lie."""
+        return results / self.scale / self.data / self.variant / self._seed
+
+    def done(self, results: Path) -> bool:
+        """Whether its files are there; the last one written tells."""
+        return (self.folder(results) / "run.json").is_file()
+
+
+def declared() -> dict:
+    """The contents of ``experiments.toml``."""
+    with resources.files("colorlib").joinpath("experiments.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def matrix(scale: str, only: str | None = None) -> list[Run]:
+    """The runs of a scale, in the order in which they are worth having.
+
+    Args:
+        scale: "seconds", "minutes" or "paper".
+        only: keep the runs whose name, such as ``minutes/coast/attention/0``, contains this.
+
+    Raises:
+        ColorlibError: no such scale, or nothing left.
+    """
+    scales = declared()["scales"]
+    if scale not in scales:
+        raise ColorlibError(f"no scale named {scale!r}; there is {', '.join(scales)}")
+    names = scales[scale]["data"]
+    runs = [Run(scale, name, row, None) for name in names for row in YARDSTICKS]
+    runs += [
+        Run(scale, name, variant, seed)
+        for seed in range(scales[scale]["seeds"])
+        for name in names
+        for variant in declared()["variants"]
+    ]
+    kept = [run for run in runs if not only or only in str(run)]
+    if not kept:
+        raise ColorlibError(f"no run of {scale} has {only!r} in its name, such as {runs[-1]}")
+    return kept
+
+
+def perform(
+    run: Run,
+    results: Path,
+    work: Path,
+    device: str = "cpu",
+    commit: str | None = None,
+) -> None:
+    """Train, judge and write down one run; one that was stopped goes on.
+
+    Args:
+        run: which one.
+        results: the folder of all results.
+        work: a folder for checkpoints; a finished run leaves none.
+        device: "cpu", "cuda:0", ...
+        commit: what `run.json` should name as the library's commit.
+
+    Raises:
+        ColorlibError: photographs that are not there, a folder that cannot be written.
+    """
+    if device == "cpu":
+        torch.set_num_threads(1)
+    declaration, begun = declared(), time.perf_counter()
+    scale = declaration["scales"][run.scale]
+    variant = declaration["variants"].get(run.variant, {"preset": "baseline"})
+    config = models.preset_config(variant["preset"])
+    spec = Spec() if config.embedding and run.seed is not None else None
+    packs = {
+        split: _packed(run.data, split, scale["size"], spec, device) for split in data_sets.SPLITS
+    }
+    told = {"run": str(run), "size": scale["size"]}
+    history = None
+    if run.seed is None:
+        colour = torch.zeros(2) if run.variant == "gray" else metrics.mean_colour(packs["train"])
+        predict = metrics.constant(colour)
+    else:
+        settings = training.Settings(
+            **scale["settings"] | variant.get("settings", {}),
+            repeats=declaration["repeats"].get(run.data, 1),
+            seed=run.seed,
+        )
+        torch.manual_seed(run.seed)
+        changes = {"width": scale["width"]} | variant.get("set", {})
+        model = models.build(variant["preset"], **changes)
+        folder = run.folder(work)
+        history = training.fit(model, packs["train"], packs["val"], settings, folder, device)
+        best = min(history, key=lambda row: row["val_loss"])
+        predict = metrics.network(models.load_weights(folder / "best.safetensors"), device)
+        told |= {
+            "epoch": best["epoch"],
+            "val_loss": _short(best["val_loss"]),
+            "weights": sum(p.numel() for p in model.parameters()),
+            "config": asdict(model.config),
+            "settings": asdict(settings),
+            "prior": asdict(spec) if spec else None,
+        }
+    scores = metrics.scores(predict, packs["test"])
+    told |= {
+        "photos": {split: len(pack) for split, pack in packs.items()},
+        "data_sha256": {split: pack.key for split, pack in packs.items()},
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else _cpu(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "commit": commit,
+        "seconds": round(time.perf_counter() - begun, 1),
+    }
+    _write(run.folder(results), history, packs["test"].names, scores, told)
+    shutil.rmtree(run.folder(work), ignore_errors=True)
+
+
+def _packed(name: str, split: str, size: int, spec: Spec | None, device: str) -> data_sets.Packed:
+    photos = data_sets.photos(name, split)
+    packed = data_sets.pack(photos, size)
+    if spec is None:
+        return packed
+    return packed.with_embeddings(embed(photos, Prior(spec), device))
+
+
+def _write(folder: Path, history: list[dict] | None, names, scores: dict, told: dict) -> None:
+    """The files of a run, `run.json` last."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if history is not None:
+            _write_table(folder / "metrics.csv", training.COLUMNS, (h.values() for h in history))
+        rows = zip(names, *scores.values(), strict=True)
+        _write_table(folder / "scores.csv", ("photo", *scores), rows)
+        partial = folder / ".run.json"
+        partial.write_text(json.dumps(told, indent=1) + "\n")
+        partial.replace(folder / "run.json")
+    except OSError as error:
+        raise ColorlibError(f"{folder} cannot be written: {error.strerror or error}") from error
+
+
+def _write_table(path: Path, columns, rows) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_short(value) for value in row] for row in rows)
+    path.write_text(text.getvalue())
+
+
+def _short(value):
+    """Six significant figures: more differ between processors."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def _cpu() -> str:
+    return f"{platform.machine()} CPU, 1 thread"
+
+
+# Reading what was recorded -----------------------------------------------------
+
+
+def recorded(results: Path, scale: str) -> dict[str, dict[str, dict[str, list[dict]]]]:
+    """The runs that are there: data set -> variant -> seed, in order -> what it wrote.
+
+    Each is its ``run.json`` with "history" (rows of ``metrics.csv``; None for a yardstick) and
+    "scores" (metric -> one value a test photograph) added.
+    """
+    found: dict = {}
+    for file in sorted((results / scale).glob("*/*/*/run.json")):
+        _, variant, name = file.parent, file.parent.parent, file.parent.parent.parent
+        told = json.loads(file.read_text())
+        table = _read_table(file.parent / "scores.csv")
+        told["scores"] = {
+            metric: [row[metric] for row in table] for metric in table[0] if metric != "photo"
+        }
+        metrics_file = file.parent / "metrics.csv"
+        told["history"] = _read_table(metrics_file) if metrics_file.is_file() else None
+        found.setdefault(name.name, {}).setdefault(variant.name, []).append(told)
+    return found
+
+
+def _read_table(path: Path) -> list[dict]:
+    with open(path, newline="") as file:
+        return [
+            {key: value if key == "photo" else float(value) for key, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
+
+
+def work_through(
+    runs: list[Run],
+    results: Path,
+    work: Path,
+    devices: list[str],
+    commit: str | None = None,
+    tell: Callable[[Run, str | None], None] = lambda *_: None,
+) -> None:
+    """Perform what is not done yet, one process a device.
+
+    Args:
+        runs: from `matrix`.
+        results: the folder of all results.
+        work: a folder for checkpoints.
+        devices: such as ["cuda:0", "cuda:1"], or ["cpu", "cpu"] for two processes of one thread.
+        commit: what `run.json` should name.
+        tell: called with each run that has ended, and its error, if any, in a sentence.
+    """
+    waiting = [run for run in runs if not run.done(results)]
+    if len(devices) == 1 or len(waiting) < 2:
+        for run in waiting:
+            tell(run, _attempt(run, results, work, devices[0], commit))
+        return
+    context = torch.multiprocessing.get_context("spawn")
+    tasks, ended = context.Queue(), context.Queue()
+    for run in waiting:
+        tasks.put(run)
+    workers = [
+        context.Process(target=_worker, args=(tasks, ended, results, work, device, commit))
+        for device in devices
+    ]
+    for worker in workers:
+        tasks.put(None)  # one end a worker
+        worker.daemon = True  # ends with this process
+        worker.start()
+    try:
+        for _ in waiting:
+            tell(*ended.get())
+    finally:
+        for worker in workers:
+            worker.terminate()
+
+
+def _worker(tasks, ended, results: Path, work: Path, device: str, commit: str | None) -> None:
+    while (run := tasks.get()) is not None:
+        ended.put((run, _attempt(run, results, work, device, commit)))
+
+
+def _attempt(run: Run, results: Path, work: Path, device: str, commit: str | None) -> str | None:
+    try:
+        perform(run, results, work, device, commit)
+    except ColorlibError as error:
+        return str(error)
+    return None

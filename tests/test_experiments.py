@@ -1,0 +1,114 @@
+import csv
+import json
+import sys
+
+import pytest
+
+from colorlib import cli, experiments, metrics
+from colorlib.errors import ColorlibError
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "results", tmp_path / "work"
+
+
+def test_the_matrix_has_every_row_of_the_comparison():
+    runs = experiments.matrix("minutes")
+    assert len(set(runs)) == len(runs)
+    variants = {run.variant for run in runs}
+    assert variants == {
+        "gray", "mean-colour", "baseline", "fusion", "fusion-coordinates",
+        "attention", "attention-coordinates", "control",
+    }
+    for variant in variants - set(experiments.YARDSTICKS):
+        seeds = {run.seed for run in runs if run.variant == variant and run.data == "coast"}
+        assert len(seeds) >= 3
+    assert len({run.data for run in runs}) == 4
+    some = experiments.matrix("minutes", "coast/attention/")
+    assert [str(run) for run in some] == [f"minutes/coast/attention/{i}" for i in range(3)]
+
+
+@pytest.mark.parametrize(("scale", "only"), [("hours", None), ("minutes", "nonsense")])
+def test_unknown_scales_and_names_are_refused(scale, only):
+    with pytest.raises(ColorlibError):
+        experiments.matrix(scale, only)
+
+
+def test_a_run_again_gives_the_same_files(folders):
+    results, work = folders
+    (run,) = experiments.matrix("seconds", "attention-coordinates/0")
+    experiments.perform(run, results, work)
+    folder = run.folder(results)
+    assert run.done(results) and not run.folder(work).exists()
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    assert set(before) == {"metrics.csv", "scores.csv", "run.json"}
+    for path in folder.iterdir():
+        path.unlink()
+    assert not run.done(results)
+    experiments.perform(run, results, work)
+    after = {p.name: p.read_bytes() for p in folder.iterdir()}
+    assert after["metrics.csv"] == before["metrics.csv"]
+    assert after["scores.csv"] == before["scores.csv"]
+    told = json.loads(after["run.json"])
+    assert told["config"]["coordinates"] and told["config"]["attention"] == "general"
+    assert told["photos"] == {"train": 32, "val": 6, "test": 10}
+    assert {"commit", "device", "seconds", "torch", "data_sha256", "epoch"} <= set(told)
+
+
+def test_a_yardstick_has_scores_and_no_curve(folders):
+    results, work = folders
+    (run,) = experiments.matrix("seconds", "gray")
+    experiments.perform(run, results, work)
+    (told,) = experiments.recorded(results, "seconds")["samples"]["gray"]
+    assert told["history"] is None and len(told["scores"]["ab_mse"]) == 10
+    assert set(told["scores"]) == set(metrics.METRICS)
+    assert set(told["scores"]["chroma_ratio"]) == {0.0}
+
+
+def test_reproduce_runs_what_is_missing(folders, monkeypatch, capfd):
+    results, work = folders
+
+    def reproduce(*more) -> tuple[int, str, str]:
+        call = ["reproduce", "--results", results, "--work", work, "--device", "cpu", *more]
+        monkeypatch.setattr(sys, "argv", ["colorlib", *map(str, call)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return stop.value.code or 0, *capfd.readouterr()
+
+    assert reproduce("--dry-run")[1].count("to do") == 2 + 6 * 2
+    status, said, _ = reproduce("--only", "baseline")
+    assert status == 0 and "2 of 2 runs" in said
+    both = experiments.recorded(results, "seconds")["samples"]["baseline"]
+    assert [told["settings"]["seed"] for told in both] == [0, 1]
+    assert both[0]["scores"] != both[1]["scores"]
+    written = {path: path.stat().st_mtime_ns for path in results.rglob("*.json")}
+    assert reproduce("--only", "baseline")[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    assert reproduce("--only", "baseline", "--dry-run")[1].count("done") == 2
+    status, _, error = reproduce("--scale", "hours")
+    assert status == 1 and "no scale" in error
+
+
+def test_photographs_that_are_not_there_fail_one_run(folders, monkeypatch):
+    results, work = folders
+    monkeypatch.delenv("COLORLIB_DATA", raising=False)
+    runs = [
+        experiments.Run("seconds", "coast", "gray", None),
+        experiments.Run("seconds", "samples", "gray", None),
+    ]
+    ended = {}
+    experiments.work_through(
+        runs, results, work, ["cpu"], tell=lambda run, error: ended.update({run: error})
+    )
+    assert "coast" in ended[runs[0]] and ended[runs[1]] is None
+
+
+def test_recorded_tables_can_be_read_by_anything(folders):
+    results, work = folders
+    (run,) = experiments.matrix("seconds", "mean-colour")
+    experiments.perform(run, results, work)
+    with open(run.folder(results) / "scores.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 10 and list(rows[0]) == ["photo", *metrics.METRICS]
