@@ -87,10 +87,10 @@ figures.grid({"gray": figures.gray(truth), "painted": square(painted),
 
 # %% [markdown]
 # Look at the edge of the tower. Where the network, which saw 64 pixels,
-# could not tell sky from iron, the colours run over. Nothing else of the
-# photograph has changed: its L is kept. The difference is what rounding to
-# 8 bits costs, and where a colour does not exist at that lightness, it is
-# clipped:
+# could not tell sky from iron, the colours run over. Colours are all that
+# has been made up: L is the photograph's own. What little it changes is
+# rounding to 8 bits; and where a colour does not exist at that lightness,
+# it is clipped:
 
 # %%
 before, after = (
@@ -98,15 +98,14 @@ before, after = (
     for picture in (image, painted)
 )
 change = (before - after).abs()
-print(f"L changes by {change.median():.2f} in the median; by more than 1 "
-      f"in {(change > 1).float().mean():.1%} of the pixels")
+print(f"L changes by {change.median():.2f} in the median; by more "
+      f"than 1 in {(change > 1).float().mean():.1%} of the pixels")
 
 # %% [markdown]
 # ## Enlarging colours
 #
-# An edge of a photograph that falls into the middle of one of the 64
-# pixels would be blurred over a whole pixel of them. But L knows where it
-# is. `lift` lets every pixel take the mean of the colours around it,
+# The network saw 64 pixels across. An edge that falls into the middle of
+# one of these is blurred over its whole width. But L knows where it is. `lift` lets every pixel take the mean of the colours around it,
 # mostly of those that have nearly its own lightness. On two areas of one
 # colour each, reduced to 64 pixels and enlarged again:
 
@@ -131,9 +130,9 @@ for name, large in (
 # %% [markdown]
 # ## How much should the network see?
 #
-# The weights were trained on photographs of 64 pixels. Shown more, the
-# network has finer colours to give and less idea what it looks at. Here is
-# the loss on the ten test photographs, at 256 pixels, by working size:
+# The weights were trained on photographs of 64 pixels. Here is the loss on
+# the ten test photographs, at 256 pixels, by working size, the shorter side
+# that the network sees:
 
 # %%
 test = data.pack(data.photos("samples", "test"), 256)
@@ -150,7 +149,7 @@ print("within a tenth of the best at 64:",
       bool(F.mse_loss(by_size[64], ab)
            < 1.1 * F.mse_loss(by_size[best], ab)))
 
-# %% mystnb={"figure": {"caption": "Three test photographs at three working sizes.", "name": "fig-working-size"}, "image": {"alt": "Three photographs in rows, columns for working sizes of 16, 64 and 256 and the photograph. At 16 everything is pale olive; at 64 the sky is blue and leaves are olive; at 256 there are patches of green, orange and turquoise that follow texture, not things."}}
+# %% mystnb={"figure": {"caption": "Three test photographs at three working sizes.", "name": "fig-working-size"}, "image": {"alt": "Three photographs in rows, columns for working sizes of 16, 64 and 256 and the photograph. At 16 everything is pale olive; at 64 the sky is blue, leaves are olive or dark gray; at 256 there are patches of green, orange and grayish blue, also on plain lawn and sky."}}
 rows = [2, 5, 9]
 columns = {f"{s} pixels": figures.recolour(true, by_size[s])[rows]
            for s in (16, 64, 256)}
@@ -159,8 +158,8 @@ figures.grid(columns | {"photograph": true[rows]})
 # %% [markdown]
 # ## How strong?
 #
-# A network trained on squared errors hedges: between a red and a blue
-# flower it paints the mean, which is gray. `strength` multiplies its
+# A network trained on squared errors hedges: where many colours are
+# possible it paints their mean, which is close to gray. `strength` multiplies its
 # colours. *Chroma* is the mean distance from gray, relative to the
 # photographs' own.
 
@@ -171,17 +170,16 @@ for strength in (0, 0.5, 1, 1.5, 2):
     chroma = ours.norm(dim=1).mean() / ab.norm(dim=1).mean()
     print(f"{strength:8} {F.mse_loss(ours, ab):.4f}  {chroma:6.2f}")
 
-# %% mystnb={"figure": {"caption": "One test photograph, its colours multiplied.", "name": "fig-strength"}, "image": {"alt": "Four versions of one photograph of the Eiffel Tower: gray, as predicted with a pale blue sky, one and a half times and twice as strong with a deep blue sky and an olive lawn."}}
+# %% mystnb={"figure": {"caption": "One test photograph, its colours multiplied.", "name": "fig-strength"}, "image": {"alt": "Four versions of one photograph of the Eiffel Tower: gray, as predicted with a pale blue sky, one and a half times and twice as strong with a deep blue patch of sky that has a visible edge."}}
 figures.grid({
     f"strength {s}": figures.recolour(true, s * by_size[64])[[6]]
     for s in (0, 1, 1.5, 2)
 })
 
 # %% [markdown]
-# On these ten photographs, one and a half times as strong is even a little
-# closer to the truth: most photographs that the network has learned from
-# are duller than these. Twice as strong is worse again, though some will
-# like it better: more colour is not more truth.
+# On these ten photographs it hedges more than it need: one and a half times
+# as strong is a little closer to the truth. Twice as strong is worse again,
+# though some will like it better: more colour is not more truth.
 #
 # ## Old photographs are not clean
 #
@@ -224,9 +222,9 @@ def mean(picture):
 
 done_to_it = {
     "clean: its L": lambda p: p,
-    "gray by video's formula": lambda p: p.convert("L"),
-    "gray as mean of R, G, B": mean,
-    "gray as G alone": lambda p: p.getchannel("G"),
+    "gray: 0.3 R, 0.6 G, 0.1 B": lambda p: p.convert("L"),
+    "gray: the mean of R, G, B": mean,
+    "gray: G alone": lambda p: p.getchannel("G"),
     "JPEG, quality 30": lambda p: jpeg(p, 30),
     "JPEG, quality 5": lambda p: jpeg(p, 5),
     "grain of 10 levels": lambda p: noisy(p, 10),
@@ -248,8 +246,8 @@ for name, ours in colours.items():
 
 # %%
 near = [(colours[n] - clean).norm() < 0.5 * clean.norm()
-        for n in ("gray by video's formula", "JPEG, quality 30", "sepia")]
-print("formula, JPEG and sepia move it less than half way:",
+        for n in ("gray: 0.3 R, 0.6 G, 0.1 B", "JPEG, quality 30", "sepia")]
+print("gray, JPEG and sepia move it less than half way:",
       bool(torch.stack(near).all()))
 worst = max(colours, key=lambda n: (colours[n] - clean).norm())
 print("what moves it most:", worst)
@@ -257,9 +255,9 @@ print("what moves it most:", worst)
 # %% [markdown]
 # The numbers sort the damage. By which formula a photograph became gray,
 # and that it is toned, hardly matters; nor does a JPEG file, unless it is
-# so crude that blocks show. Strong grain is the worst: it turns plain skies
-# into texture, which means leaves or stones to the network. If your
-# photograph is grainy, reduce it or smooth it before you colorize it.
+# so crude that blocks show. Strong grain is the worst. It was put on
+# photographs of 256 pixels here; in a large scan, much of it is averaged
+# away before the network sees it.
 
 # %% [markdown]
 # ## Where it fails
@@ -268,7 +266,7 @@ print("what moves it most:", worst)
 # their loss relative to that of gray. Above 1, gray would have been closer
 # to the truth.
 
-# %% mystnb={"figure": {"caption": "Every test photograph as painted (odd rows) above the photograph itself (even rows), from the lowest error relative to gray to the highest.", "name": "fig-failures"}, "image": {"alt": "Ten painted photographs, each above the true one, with relative errors below. The best are two towers under a blue sky; in the middle a brick building painted brown, palms and a tree in dull green; the worst are palms before a white building and red tulips painted gray-green."}}
+# %% mystnb={"figure": {"caption": "Every test photograph as painted (odd rows) above the photograph itself (even rows), from the lowest error relative to gray to the highest.", "name": "fig-failures"}, "image": {"alt": "Ten painted photographs, each above the true one, with relative errors below. The best are two views of the Eiffel Tower under a blue sky; then a brick building painted brown, palms and a tree in dull green; yellow flowers, a park, a second brick building, all grayish; the worst are palms before a white building and pink and red tulips painted gray-green."}}
 ratios = [
     metrics.ab_mse(figures.recolour(true, by_size[64])[i], true[i])
     / metrics.ab_mse(figures.gray(true)[i], true[i]) for i in range(10)
@@ -283,16 +281,17 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
               columns=5)
 
 # %% [markdown]
-# It knows what it has seen often: sky, leaves, grass, stone. Bricks it
-# paints brown at best, flowers like the leaves around them, since their
-# colours vary; faces and clothes are hardly among its photographs. And it
+# It knows the sky best, and of leaves and lawns at least that they are
+# greenish. Bricks it paints brown, flowers like the leaves around them,
+# since their colours vary; faces and clothes are hardly among its photographs. And it
 # is never sure: a painted photograph is a guess at what might have been, not
 # a document of what was.
 
 # %% [markdown]
 # ## From the command line
 #
-# Everything above, for files and for folders with their subfolders:
+# The same, for files and for folders with their subfolders (`--help` lists
+# the rest):
 #
 # ```
 # colorlib colorize photo.jpg --out photo-in-colour.png
@@ -303,9 +302,9 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
 #
 # | | |
 # | --- | --- |
-# | reads | JPEG, PNG, TIFF, WebP, BMP, GIF (first frame), and whatever else Pillow knows; gray, palette, colour, CMYK, 8 and 16 bits |
-# | keeps | size, L, transparency, EXIF, resolution; turns the photograph upright |
-# | writes | under the same name into the other folder; `.png` is appended where the format keeps no colours |
+# | reads | JPEG, PNG, TIFF, WebP, BMP, GIF, the first frame of several; gray, palette, colour, CMYK, 8 and 16 bits |
+# | keeps | size, L, transparency, resolution, and of EXIF what was photographed by whom, with what, when and where; turns the photograph upright |
+# | writes | 8 bits a channel, under the same name into the other folder; `.png` is appended where the format keeps no colours |
 # | overwrites | nothing, unless `--overwrite`; never the photograph itself |
 # | a damaged file | one sentence; the others go on; status 1 at the end |
 #
@@ -318,7 +317,8 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
 # - The network sees a photograph small; L stays the photograph's own.
 # - Colours are enlarged along the edges of L; what was predicted wrong
 #   stays wrong.
-# - The working size should be near the one of training.
+# - The working size hardly matters between 48 and 128; far from the one of
+#   training it does.
 # - `strength` makes colours stronger: half as much again is even a little
 #   closer to these photographs, twice as much is not.
 # - Strong grain hurts most; another formula for gray, toning and ordinary

@@ -18,9 +18,17 @@ from tqdm import tqdm
 from colorlib import __version__, experiments, files, metrics, zoo
 from colorlib import data as data_sets
 from colorlib import train as training
-from colorlib.colorize import Painter
+from colorlib.colorize import Painter, check
 from colorlib.errors import ColorlibError
-from colorlib.models import PRESETS, build, load_weights, preset_config, read_about, transfer
+from colorlib.models import (
+    PRESETS,
+    STRIDE,
+    build,
+    load_weights,
+    preset_config,
+    read_about,
+    transfer,
+)
 from colorlib.priors import Prior, embed
 
 app = typer.Typer(
@@ -46,7 +54,7 @@ def main() -> None:
 def colorize(
     photos: Annotated[list[Path], typer.Argument(help="Photographs, and folders of them.")],
     out: Annotated[
-        Path, typer.Option(help="A file for one photograph, a folder for more; made if need be.")
+        Path, typer.Option(help="A file for one photograph, or a folder, made if need be.")
     ],
     weights: Annotated[
         str, typer.Option(help="The library's own by name (see 'colorlib weights'), or a file.")
@@ -71,6 +79,7 @@ def colorize(
     """
     if json_file is not None and json_file.exists() and not overwrite:
         raise ColorlibError(f"{json_file} exists already and is not overwritten")
+    check(STRIDE if working_size is None else working_size, strength)
     jobs = files.jobs(photos, out, overwrite)
     ready = any(job.error is None for job in jobs) and not dry_run
     painter = Painter(weights, _device(device)) if ready else None
@@ -116,8 +125,9 @@ def _paint(
         files.save(painted, job.out, overwrite)
     except ColorlibError as error:
         return {"error": str(error)}
-    except MemoryError:
-        return {"error": f"{job.photo} is too large for this machine's memory"}
+    except Exception as error:  # such as too little memory: the others go on
+        says = str(error).strip().splitlines() or [type(error).__name__]
+        return {"error": f"{job.photo} cannot be painted: {says[0]}"}
     return {"width": painted.width, "height": painted.height}
 
 

@@ -48,7 +48,7 @@ class Painter:
     ) -> Image.Image:
         """Colorize one photograph; arguments, result and errors as in `colorize`."""
         size = self.size if working_size is None else working_size
-        _check(size, strength)
+        check(size, strength)
         photo = files.upright(image)
         gray = _gray(photo)
         scale = min(1.0, _LIFT * size / min(photo.size))
@@ -89,10 +89,10 @@ def colorize(
         An RGB image of the same size, upright (EXIF orientation applied); RGBA
         if the image has alpha. Its L is the photograph's own, up to rounding
         and to colours that a screen cannot show. EXIF, resolution and an RGB
-        profile are in its `info`.
+        profile are in its `info`, from where `files.save` takes them.
 
     Raises:
-        ColorlibError: no such weights, a working size below 8, a negative strength.
+        ColorlibError: no such weights, a working size below 8, a strength below 0.
     """
     return Painter(weights, device)(image, working_size, strength)
 
@@ -121,7 +121,7 @@ def predict(
     Raises:
         ColorlibError: a working size below 8.
     """
-    _check(working_size)
+    check(working_size)
     H, W = L.shape[-2:]
     scale = working_size / min(H, W)
     size = [max(STRIDE, min(_LONGEST * working_size, round(side * scale))) for side in (H, W)]
@@ -164,14 +164,19 @@ def lift(ab: Tensor, L: Tensor) -> Tensor:
     return torch.stack(lifted)
 
 
-_BICUBIC, _BILINEAR = Image.Resampling.BICUBIC, Image.Resampling.BILINEAR
+def check(working_size: int, strength: float = 1.0) -> None:
+    """Refuse a working size or a strength that makes no sense.
 
-
-def _check(working_size: int, strength: float = 1.0) -> None:
+    Raises:
+        ColorlibError: a working size below 8, a strength that is no number from 0 up.
+    """
     if working_size < STRIDE:
         raise ColorlibError(f"the working size must be at least {STRIDE}, not {working_size}")
     if not 0 <= strength < float("inf"):
-        raise ColorlibError(f"the strength must not be negative, as {strength} is")
+        raise ColorlibError(f"the strength must be a number from 0 up, not {strength}")
+
+
+_BICUBIC, _BILINEAR = Image.Resampling.BICUBIC, Image.Resampling.BILINEAR
 
 
 def _strips(image: Image.Image) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 
 from colorlib.errors import ColorlibError
 
@@ -25,6 +25,11 @@ _QUALITY = {
     ".webp": {"quality": 95},
 }
 _ORIENTATION, _EXIF, _GPS = 0x0112, 0x8769, 0x8825
+_TURNS = dict(zip(range(2, 9), (
+    Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
+    Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+), strict=True))
 # What a photograph says about itself, and not about how its file is laid out.
 _TOLD = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -33,17 +38,19 @@ _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 # Reading --------------------------------------------------------------------
 
 
-def read(path: Path) -> Image.Image:
+def read(path: Path | str) -> Image.Image:
     """An image as its file holds it, decoded; of several frames, the first.
 
     Raises:
         ColorlibError: no such file, or one that is no image, damaged or of
             more than 179 million pixels (Pillow's limit).
     """
+    path = Path(path)
     if not path.is_file():
         raise ColorlibError(f"there is no file {path}")
     try:
-        with _quiet(), Image.open(path) as image:
+        # Opened here: given a name, Pillow may map a file into memory and garble it when turned.
+        with _quiet(), open(path, "rb") as file, Image.open(file) as image:
             image.load()
             return image
     except Image.DecompressionBombError as error:
@@ -89,11 +96,9 @@ def turned(image: Image.Image, of: Image.Image | None = None) -> Image.Image:
     try:
         with _quiet():
             orientation = (of or image).getexif().get(_ORIENTATION, 1)
-        if of is not None:
-            image.getexif()[_ORIENTATION] = orientation
-        return ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
     except Exception:  # damaged EXIF can fail in any way, and then says nothing
         return image
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
 def about(image: Image.Image) -> dict:
@@ -177,6 +182,9 @@ def write(path: Path, fill: Callable[[Path], object], overwrite: bool = False) -
     part = path.with_name(f".partial-{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ColorlibError(f"there can be no folder {path.parent}: {error.strerror}") from error
+    try:
         fill(part)
         if overwrite:
             part.replace(path)
@@ -227,7 +235,7 @@ def jobs(inputs: Sequence[Path], out: Path, overwrite: bool = False) -> list[Job
     single = len(inputs) == 1 and not inputs[0].is_dir()
     if not single and not out.is_dir() and (out.exists() or out.suffix.lower() in _COLOUR):
         raise ColorlibError(f"{out} is no folder, which several photos need")
-    if single and not out.is_dir() and out.suffix:
+    if single and not out.is_dir() and (out.suffix or out.exists()):
         if out.suffix.lower() not in _COLOUR:
             known = ", ".join(sorted(_COLOUR))
             raise ColorlibError(f"{out} does not end like an image in colour: {known}")
@@ -237,7 +245,8 @@ def jobs(inputs: Sequence[Path], out: Path, overwrite: bool = False) -> list[Job
     else:
         found = [job for path in inputs for job in _found(path, out)]
     taken: set[Path] = set()
-    return [_checked(job, taken, overwrite) for job in found]
+    photos = {job.photo.resolve() for job in found}
+    return [_checked(job, taken, photos, overwrite) for job in found]
 
 
 def _found(path: Path, out: Path) -> Iterator[Job]:
@@ -267,13 +276,15 @@ def _named(name: Path) -> Path:
     return name if name.suffix.lower() in _COLOUR else name.with_name(name.name + ".png")
 
 
-def _checked(job: Job, taken: set[Path], overwrite: bool) -> Job:
+def _checked(job: Job, taken: set[Path], photos: set[Path], overwrite: bool) -> Job:
     if job.out is None:
         return job
     if not job.photo.is_file():
         return Job(job.photo, None, f"there is no file {job.photo}")
     if _same(job.photo, job.out):
         return Job(job.photo, None, f"{job.photo} would be overwritten by its own colours")
+    if job.out.resolve() in photos:
+        return Job(job.photo, None, f"{job.photo} would overwrite {job.out}, another of the photos")
     if job.out in taken:
         return Job(job.photo, None, f"{job.photo} would go to {job.out}, as another photo does")
     taken.add(job.out)

@@ -276,6 +276,29 @@ def test_a_full_disk_is_one_sentence_each(run, monkeypatch, tmp_path):
     assert not [path for path in out.rglob("*") if path.is_file()]
 
 
+def test_whatever_happens_to_one_photograph_the_others_go_on(run, monkeypatch, tmp_path):
+    paint, calls = cli.Painter.__call__, []
+
+    def fails_once(self, *arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise RuntimeError("out of memory\nwith a long explanation")
+        return paint(self, *arguments)
+
+    monkeypatch.setattr(cli.Painter, "__call__", fails_once)
+    status, said, error = run("colorize", album(tmp_path), "--out", tmp_path / "out")
+    assert status == 1 and "3 of 6" in said and "painted: out of memory\n" in error
+
+
+@pytest.mark.parametrize(
+    "option", [("--strength", -1), ("--strength", "nan"), ("--working-size", 4)]
+)
+def test_senseless_options_are_refused_at_once(run, tmp_path, option):
+    call = ("colorize", album(tmp_path), "--out", tmp_path / "out", "--dry-run")
+    status, said, error = run(*call, *option)
+    assert status == 1 and said == "" and error.count("\n") == 1
+
+
 def test_weights_are_listed_with_their_cards(run):
     status, said, _ = run("weights")
     assert status == 0 and said.startswith("baseline: ")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from colorlib import files
 from colorlib.errors import ColorlibError
@@ -104,6 +104,25 @@ def test_exif_and_resolution_are_carried_but_not_the_orientation(tmp_path, suffi
     assert found.getexif().get_ifd(0x8769)[0x9003] == "2001:02:03 04:05:06"
     if suffix != ".webp":
         assert round(float(found.info["dpi"][0])) == 300
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "I;16"])
+def test_uncompressed_tiffs_are_turned_without_harm(tmp_path, mode, orientation):
+    image = picture("RGB", (20, 12)).convert("L" if mode == "I;16" else mode)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
+    image.save(tmp_path / "a.tif", tiffinfo={0x0112: orientation})
+    plain = files.upright(image)
+    image.getexif()[0x0112] = orientation
+    wanted = ImageOps.exif_transpose(plain_with(plain, orientation))
+    assert files.upright(files.read(tmp_path / "a.tif")).tobytes() == wanted.tobytes()
+
+
+def plain_with(image: Image.Image, orientation: int) -> Image.Image:
+    image = image.copy()
+    image.getexif()[0x0112] = orientation
+    return image
 
 
 def test_damaged_exif_says_nothing(tmp_path):
@@ -221,7 +240,12 @@ def test_what_cannot_be_done_is_said_before_anything_is(tmp_path):
     assert "another photo" in errors([a, b], tmp_path / "out")[1]
     assert "no photos" in errors([tmp_path / "empty"], tmp_path / "out")[0]
     assert "no file" in errors([tmp_path / "none.png"], tmp_path / "out")[0]
-    for out, says in (("x.xyz", ".png"), ("no/x.png", "no folder")):
+    # Nor is any other of the photographs lost:
+    found = errors([a, tmp_path / "b"], tmp_path / "b", overwrite=True)
+    assert "another of the photos" in found[0] and "by its own" in found[1]
+    plain = tmp_path / "plain"
+    plain.write_text("mine")
+    for out, says in (("x.xyz", ".png"), ("no/x.png", "no folder"), ("plain", ".png")):
         with pytest.raises(ColorlibError, match=says):
             files.jobs([a], tmp_path / out)
     for inputs, out in (([a, b], a), ([a, b], tmp_path / "new.png"), ([tmp_path], b)):
