@@ -245,10 +245,10 @@ for name, ours in colours.items():
     print(f"{name:25} {F.mse_loss(ours, ab):.4f}  {moved:.2f}")
 
 # %%
+mild = ("gray: 0.3 R, 0.6 G, 0.1 B", "JPEG, quality 30", "sepia")
 near = [(colours[n] - clean).norm() < 0.5 * clean.norm()
-        for n in ("gray: 0.3 R, 0.6 G, 0.1 B", "JPEG, quality 30", "sepia")]
-print("gray, JPEG and sepia move it less than half way:",
-      bool(torch.stack(near).all()))
+        for n in mild]
+print("gray, JPEG and sepia move it less than half way:", all(near))
 worst = max(colours, key=lambda n: (colours[n] - clean).norm())
 print("what moves it most:", worst)
 
