@@ -109,8 +109,18 @@ PRESETS = {
     "baseline": Config(),
     "fusion": Config(embedding=1000),
     "attention": Config(embedding=1000, attention="general"),
+    # Every slip of the paper's that can be run, in one network.
+    "as-written": Config(
+        coordinates=True,
+        embedding=1000,
+        attention="general",
+        attention_softmax="targets",
+        attention_scaled=False,
+        output_gain=1.0,
+        output="1-tanh2",
+    ),
 }
-"""The paper's networks by name."""
+"""The paper's networks by name, as intended, and the last one as it is written."""
 
 
 def build(preset: str = "baseline", **changes) -> "Colorizer":
