@@ -24,13 +24,14 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from colorlib import data as data_sets
 from colorlib import metrics, models
 from colorlib import train as training
 from colorlib.errors import ColorlibError
-from colorlib.priors import Prior, Spec, embed
+from colorlib.priors import Prior, embed
 
 YARDSTICKS = ("gray", "mean-colour")
 """Rows without a network, which have no seeds."""
@@ -82,12 +83,13 @@ def matrix(scale: str, only: str | None = None) -> list[Run]:
         raise ColorlibError(f"no scale named {scale!r}; there is {', '.join(scales)}")
     names = scales[scale]["data"]
     runs = [Run(scale, name, row, None) for name in names for row in YARDSTICKS]
-    runs += [
-        Run(scale, name, variant, seed)
-        for seed in range(scales[scale]["seeds"])
-        for name in names
-        for variant in declared()["variants"]
-    ]
+    for kind, where in (("variants", names), ("ablations", scales[scale]["ablations"])):
+        runs += [
+            Run(scale, name, variant, seed)
+            for seed in range(scales[scale]["seeds"])
+            for name in where
+            for variant in declared()[kind]
+        ]
     kept = [run for run in runs if not only or only in str(run)]
     if not kept:
         raise ColorlibError(f"no run of {scale} has {only!r} in its name, such as {runs[-1]}")
@@ -117,11 +119,13 @@ def perform(
         torch.set_num_threads(1)
     declaration, begun = declared(), time.perf_counter()
     scale = declaration["scales"][run.scale]
-    variant = declaration["variants"].get(run.variant, {"preset": "baseline"})
-    config = models.preset_config(variant["preset"])
-    spec = Spec() if config.embedding and run.seed is not None else None
+    known = declaration["variants"] | declaration["ablations"]
+    variant = known.get(run.variant, {"preset": "baseline"})
+    seeing = models.preset_config(variant["preset"]).embedding > 0
+    prior = Prior(**variant.get("prior", {})) if seeing else None
     packs = {
-        split: _packed(run.data, split, scale["size"], spec, device) for split in data_sets.SPLITS
+        split: _packed(run.data, split, scale["size"], prior, device)
+        for split in data_sets.SPLITS
     }
     told = {"run": str(run), "size": scale["size"]}
     history = None
@@ -136,6 +140,8 @@ def perform(
         )
         torch.manual_seed(run.seed)
         changes = {"width": scale["width"]} | variant.get("set", {})
+        if prior:
+            changes["embedding"] = prior.features
         model = models.build(variant["preset"], **changes)
         folder = run.folder(work)
         history = training.fit(model, packs["train"], packs["val"], settings, folder, device)
@@ -147,7 +153,7 @@ def perform(
             "weights": sum(p.numel() for p in model.parameters()),
             "config": asdict(model.config),
             "settings": asdict(settings),
-            "prior": asdict(spec) if spec else None,
+            "prior": asdict(prior.spec) if prior else None,
         }
     scores = metrics.scores(predict, packs["test"])
     told |= {
@@ -163,12 +169,12 @@ def perform(
     shutil.rmtree(run.folder(work), ignore_errors=True)
 
 
-def _packed(name: str, split: str, size: int, spec: Spec | None, device: str) -> data_sets.Packed:
+def _packed(
+    name: str, split: str, size: int, prior: Prior | None, device: str
+) -> data_sets.Packed:
     photos = data_sets.photos(name, split)
     packed = data_sets.pack(photos, size)
-    if spec is None:
-        return packed
-    return packed.with_embeddings(embed(photos, Prior(spec), device))
+    return packed.with_embeddings(embed(photos, prior, device)) if prior else packed
 
 
 def _write(folder: Path, history: list[dict] | None, names, scores: dict, told: dict) -> None:
@@ -209,12 +215,13 @@ def _cpu() -> str:
 def recorded(results: Path, scale: str) -> dict[str, dict[str, dict[str, list[dict]]]]:
     """The runs that are there: data set -> variant -> seed, in order -> what it wrote.
 
-    Each is its ``run.json`` with "history" (rows of ``metrics.csv``; None for a yardstick) and
-    "scores" (metric -> one value a test photograph) added.
+    Each is its ``run.json``, to which are added "history" (the rows of
+    ``metrics.csv``; None for a yardstick) and "scores" (metric -> one value a
+    test photograph).
     """
     found: dict = {}
     for file in sorted((results / scale).glob("*/*/*/run.json")):
-        _, variant, name = file.parent, file.parent.parent, file.parent.parent.parent
+        name, variant = file.parts[-4:-2]
         told = json.loads(file.read_text())
         table = _read_table(file.parent / "scores.csv")
         told["scores"] = {
@@ -222,8 +229,40 @@ def recorded(results: Path, scale: str) -> dict[str, dict[str, dict[str, list[di
         }
         metrics_file = file.parent / "metrics.csv"
         told["history"] = _read_table(metrics_file) if metrics_file.is_file() else None
-        found.setdefault(name.name, {}).setdefault(variant.name, []).append(told)
+        found.setdefault(name, {}).setdefault(variant, []).append(told)
     return found
+
+
+def difference(
+    one: list[dict], other: list[dict], metric: str = "ab_mse", draws: int = 10_000, seed: int = 0
+) -> tuple[float, float, float]:
+    """How much higher a metric is for one variant than for another, with a 95 % interval.
+
+    Each photograph's value is its mean over the seeds; the interval is the
+    paired bootstrap's over photographs (percentiles): it tells what other
+    photographs of the kind might have given, not what other seeds might.
+
+    Args:
+        one, other: runs of `recorded`, judged on the same photographs in the same order.
+        metric: a name in `metrics.METRICS`.
+        draws: how many bootstrap samples.
+        seed: of the draws.
+
+    Returns:
+        Mean difference, and the interval's lower and upper end.
+
+    Raises:
+        ValueError: other photographs.
+    """
+    means = [
+        np.mean([run["scores"][metric] for run in runs], axis=0) for runs in (one, other)
+    ]
+    if means[0].shape != means[1].shape or one[0]["photos"] != other[0]["photos"]:
+        raise ValueError("the runs were not judged on the same photographs")
+    gap = means[0] - means[1]
+    which = np.random.default_rng(seed).integers(len(gap), size=(draws, len(gap)))
+    low, high = np.percentile(gap[which].mean(axis=1), [2.5, 97.5])
+    return gap.mean().item(), low.item(), high.item()
 
 
 def _read_table(path: Path) -> list[dict]:

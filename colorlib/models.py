@@ -55,6 +55,8 @@ class Config:
             "sources" of a target, or, as written, all "targets" of a source.
         attention_scaled: divide scores by the square root of the channels, so
             that the softmax does not begin saturated; as written, False.
+        downsample: how the encoder halves its map: by "stride" (section 3.4) or,
+            what the paper chose to avoid, by "max-pooling".
         batch_norm: batch normalisation before the non-linearities (section 3.3).
         plain_layers: how many convolutions at the decoder's end go without it.
         decoder_init: "xavier" (section 4.1) or "he", as everywhere else.
@@ -71,6 +73,7 @@ class Config:
     attention_source: str = "encoder"
     attention_softmax: str = "sources"
     attention_scaled: bool = True
+    downsample: str = "stride"
     batch_norm: bool = True
     plain_layers: int = 2
     decoder_init: str = "xavier"
@@ -101,6 +104,7 @@ _CHOICES = {
     "attention": (None, "dot", "general", "concat", "pointwise"),
     "attention_source": ("encoder", "fused"),
     "attention_softmax": ("sources", "targets"),
+    "downsample": ("stride", "max-pooling"),
     "decoder_init": ("xavier", "he"),
     "output": ("tanh", "1-tanh2"),
 }
@@ -188,17 +192,19 @@ class AddCoords(nn.Module):
 
 
 class Encoder(nn.Sequential):
-    """(B, 1 or 3, H, W) -> (B, 256, H/8, W/8): strides, no pooling (section 3.4)."""
+    """(B, 1 or 3, H, W) -> (B, 256, H/8, W/8) by strides, not pooling (section 3.4)."""
 
     def __init__(self, config: Config):
         first = 3 if config.coordinates else 1
         channels = [first] + [config.channels(c) for c, _ in ENCODER]
-        super().__init__(
-            *(
-                conv(channels[i], channels[i + 1], stride, config.batch_norm)
-                for i, (_, stride) in enumerate(ENCODER)
-            )
-        )
+        pooled = config.downsample == "max-pooling"
+        layers = []
+        for i, (_, stride) in enumerate(ENCODER):
+            layer = conv(channels[i], channels[i + 1], 1 if pooled else stride, config.batch_norm)
+            if pooled and stride > 1:
+                layer.append(nn.MaxPool2d(stride))
+            layers.append(layer)
+        super().__init__(*layers)
 
 
 class Fusion(nn.Module):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from colorlib import cli, experiments, metrics
+from colorlib import cli, experiments, metrics, models, priors, train
 from colorlib.errors import ColorlibError
 
 
@@ -17,7 +17,7 @@ def folders(tmp_path, monkeypatch):
 def test_the_matrix_has_every_row_of_the_comparison():
     runs = experiments.matrix("minutes")
     assert len(set(runs)) == len(runs)
-    variants = {run.variant for run in runs}
+    variants = {run.variant for run in runs if run.data == "samples"}
     assert variants == {
         "gray", "mean-colour", "baseline", "fusion", "fusion-coordinates",
         "attention", "attention-coordinates", "control",
@@ -77,7 +77,8 @@ def test_reproduce_runs_what_is_missing(folders, monkeypatch, capfd):
             cli.main()
         return stop.value.code or 0, *capfd.readouterr()
 
-    assert reproduce("--dry-run")[1].count("to do") == 2 + 6 * 2
+    listed = reproduce("--dry-run")[1]
+    assert listed.count("to do") == len(listed.splitlines()) == len(experiments.matrix("seconds"))
     status, said, _ = reproduce("--only", "baseline")
     assert status == 0 and "2 of 2 runs" in said
     both = experiments.recorded(results, "seconds")["samples"]["baseline"]
@@ -89,6 +90,41 @@ def test_reproduce_runs_what_is_missing(folders, monkeypatch, capfd):
     assert reproduce("--only", "baseline", "--dry-run")[1].count("done") == 2
     status, _, error = reproduce("--scale", "hours")
     assert status == 1 and "no scale" in error
+
+
+def test_every_row_can_be_built():
+    declared = experiments.declared()
+    for row in (declared["variants"] | declared["ablations"]).values():
+        models.build(row["preset"], width=0.125, **row.get("set", {}))
+        train.Settings(**row.get("settings", {}))
+        priors.Spec(**row.get("prior", {}))
+        assert set(row) <= {"preset", "set", "settings", "prior"}
+
+
+def test_a_pooled_prior_sets_the_embeddings_length(folders):
+    results, work = folders
+    experiments.perform(experiments.Run("seconds", "samples", "prior-pooled", 0), results, work)
+    (told,) = experiments.recorded(results, "seconds")["samples"]["prior-pooled"]
+    assert told["config"]["embedding"] == 1280 and told["prior"]["output"] == "pooled"
+
+
+def runs_of(*scores: list[float]) -> list[dict]:
+    return [{"photos": {"test": 4}, "scores": {"ab_mse": list(row)}} for row in scores]
+
+
+def test_differences_are_paired_by_photograph():
+    # Photographs differ by far more than the variants do; pairing sees through it.
+    base = [0.0, 10.0, 20.0, 30.0]
+    worse = runs_of([1.0, 11.2, 20.8, 31.0])
+    mean, low, high = experiments.difference(worse, runs_of(base))
+    assert mean == pytest.approx(1.0) and 0.8 <= low < 1 < high <= 1.2
+    mean, low, high = experiments.difference(runs_of(base), worse)
+    assert mean == pytest.approx(-1.0) and high < 0
+    # Seeds are averaged before:
+    two = runs_of([0.0, 0.0, 0.0, 0.0], [2.0, 2.0, 2.0, 2.0])
+    assert experiments.difference(two, runs_of([1.0] * 4)) == (0, 0, 0)
+    with pytest.raises(ValueError, match="same photographs"):
+        experiments.difference(worse, runs_of([1.0, 2.0]))
 
 
 def test_photographs_that_are_not_there_fail_one_run(folders, monkeypatch):

@@ -39,6 +39,19 @@ def test_the_encoder_halves_three_times_and_has_no_pooling():
     assert not any(isinstance(m, (nn.MaxPool2d, nn.AvgPool2d)) for m in network.modules())
 
 
+def test_max_pooling_can_take_the_place_of_strides():
+    strided, pooled = (
+        models.build("baseline", width=0.125, downsample=how) for how in ("stride", "max-pooling")
+    )
+    kinds = [type(layer) for layer in pooled.encoder.modules()]
+    assert kinds.count(nn.MaxPool2d) == 3
+    convolutions = [layer for layer in pooled.encoder.modules() if isinstance(layer, nn.Conv2d)]
+    assert all(layer.stride == (1, 1) for layer in convolutions)
+    assert weights(pooled) == weights(strided)
+    pooled.load_state_dict(strided.state_dict())
+    assert pooled(torch.zeros(1, 1, 20, 24)).shape == (1, 2, 20, 24)
+
+
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_forward_backward_and_every_weight_gets_a_gradient(batch_norm):
     torch.manual_seed(0)

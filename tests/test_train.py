@@ -103,6 +103,21 @@ def test_a_stopped_run_goes_on_to_the_same_end(toy_photographs, tmp_path, monkey
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.parametrize("optimizer", train.OPTIMIZERS)
+def test_every_optimizer_learns_and_goes_on_to_the_same_end(
+    toy_photographs, tmp_path, monkeypatch, optimizer
+):
+    rate = {"sgd": 0.1, "momentum": 0.03, "rmsprop": 1e-3, "adam": 1e-3}[optimizer]
+    more = {"optimizer": optimizer, "learning_rate": rate, "epochs": 6}
+    model, history = fit(toy_photographs, **more)
+    assert history[-1]["train_loss"] < 0.9 * history[0]["train_loss"]
+    stop_in_the_third_epoch(monkeypatch)
+    with pytest.raises(Stopped):
+        fit(toy_photographs, tmp_path, **more)
+    resumed, again = fit(toy_photographs, tmp_path, **more)
+    assert again == history and same(resumed, model)
+
+
 def test_a_killed_run_goes_on_to_the_same_end(tmp_path):
     code = """
 import sys, torch
