@@ -192,18 +192,19 @@ class AddCoords(nn.Module):
 
 
 class Encoder(nn.Sequential):
-    """(B, 1 or 3, H, W) -> (B, 256, H/8, W/8) by strides, not pooling (section 3.4)."""
+    """(B, 1 or 3, H, W) -> (B, 256, H/8, W/8) by strides (section 3.4)."""
 
     def __init__(self, config: Config):
-        first = 3 if config.coordinates else 1
-        channels = [first] + [config.channels(c) for c, _ in ENCODER]
         pooled = config.downsample == "max-pooling"
+        inputs = 3 if config.coordinates else 1
         layers = []
-        for i, (_, stride) in enumerate(ENCODER):
-            layer = conv(channels[i], channels[i + 1], 1 if pooled else stride, config.batch_norm)
-            if pooled and stride > 1:
-                layer.append(nn.MaxPool2d(stride))
-            layers.append(layer)
+        for full, stride in ENCODER:
+            outputs = config.channels(full)
+            step = 1 if pooled else stride
+            layers.append(conv(inputs, outputs, step, config.batch_norm))
+            if stride > step:
+                layers[-1].append(nn.MaxPool2d(stride))
+            inputs = outputs
         super().__init__(*layers)
 
 
