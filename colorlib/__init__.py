@@ -3,7 +3,8 @@
 A replication, in the open, of "Automatic colorization of gray-scale images
 using deep attention models" (V. Lakhani). The modules in reading order:
 ``lab``, ``files``, ``data``, ``models``, ``priors``, ``metrics``, ``train``,
-``zoo``, ``colorize``; imports run only in that direction.
+``experiments``, ``claims``, ``zoo``, ``colorize``; imports run only in that
+direction.
 """
 
 from colorlib.colorize import colorize

@@ -1,0 +1,116 @@
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorlib import claims, experiments
+
+RESULTS = Path(__file__).parent.parent / "results"
+PAPER = Path(__file__).parent.parent.parent / "shared" / "paper" / "attention-colorization.md"
+SCALE = "minutes"
+DATA = experiments.declared()["scales"][SCALE]["data"]
+
+
+def test_every_verdict_is_what_its_rule_gives_on_the_recorded_runs():
+    recorded = experiments.recorded(RESULTS, SCALE)
+    for claim in claims.ledger():
+        verdict, _ = claims.judge(claim["rule"], recorded, SCALE)
+        assert verdict == claim["verdict"], claim["id"]
+
+
+def test_claims_are_complete_and_name_variants_that_exist():
+    known = experiments.declared()["variants"] | experiments.declared()["ablations"]
+    names = [claim["id"] for claim in claims.ledger()]
+    assert len(set(names)) == len(names) >= 14
+    for claim in claims.ledger():
+        assert set(claim) == {"id", "section", "quote", "rule", "verdict"}
+        assert claim["verdict"] in claims.VERDICTS
+        rule = claim["rule"]
+        mentioned = [rule.get("one"), rule.get("other"), *rule.get("others", [])]
+        assert all(name in known for name in mentioned if name)
+        assert rule["kind"] != "none" or rule["why"]
+
+
+@pytest.mark.skipif(not PAPER.is_file(), reason="needs the paper beside the checkout")
+def test_quotations_are_the_papers_words():
+    text = " ".join(PAPER.read_text().replace("*", "").split())
+    for claim in claims.ledger():
+        assert claim["quote"] in text, claim["id"]
+
+
+def runs(*errors: float, weights: int = 10, curve=(3.0, 2.0, 1.0)) -> list[dict]:
+    """One run a seed, ten photographs each with an error about the given one."""
+    spread = np.linspace(-0.1, 0.1, 10)
+    return [
+        {
+            "photos": {"test": 10},
+            "weights": weights,
+            "scores": {"ab_mse": list(error + spread), "chroma_ratio": list(error + spread)},
+            "history": [{"epoch": i + 1, "train_loss": loss} for i, loss in enumerate(curve)],
+        }
+        for error in errors
+    ]
+
+
+def everywhere(**variants) -> dict:
+    return {data: dict(variants) for data in DATA}
+
+
+def verdict(recorded, **rule) -> str:
+    return claims.judge(rule, recorded, SCALE)[0]
+
+
+def test_lower():
+    rule = {"kind": "lower", "one": "a", "other": "b"}
+    low, high = runs(1, 1, 1), runs(2, 2, 2)
+    assert verdict(everywhere(a=low, b=high), **rule) == "reproduced"
+    assert verdict(everywhere(a=high, b=low), **rule) == "not reproduced"
+    assert verdict(everywhere(a=low, b=low), **rule) == "not reproduced"  # no difference
+    mixed = everywhere(a=low, b=low)
+    mixed["coast"] = {"a": low, "b": high}
+    assert verdict(mixed, **rule) == "partly"
+    mixed["samples"] = {"a": high, "b": low}
+    assert verdict(mixed, **rule) == "not reproduced"
+    assert verdict(everywhere(a=low, b=high[:2]), **rule) == "not run yet"  # a seed is missing
+    del mixed["coast"]
+    assert verdict(mixed, **rule) == "not run yet"
+
+
+def test_lowest_looks_at_the_ablations_data_only():
+    rule = {"kind": "lowest", "one": "a", "others": ["b", "c"]}
+    low, high = runs(1, 1, 1), runs(2, 2, 2)
+    assert verdict({"coast": {"a": low, "b": high, "c": high}}, **rule) == "reproduced"
+    assert verdict({"coast": {"a": low, "b": high, "c": low}}, **rule) == "partly"
+    assert verdict({"coast": {"a": high, "b": low, "c": high}}, **rule) == "not reproduced"
+
+
+def test_fewer_sooner_easier_below():
+    few, many = runs(1, 1, 1, weights=5), runs(1, 1, 1, weights=6)
+    rule = {"kind": "fewer", "one": "a", "other": "b"}
+    assert verdict(everywhere(a=few, b=many), **rule) == "reproduced"
+    assert verdict(everywhere(a=many, b=few), **rule) == "not reproduced"
+
+    quick, slow = runs(1, 1, 1, curve=(2, 0.9, 0.8)), runs(1, 1, 1, curve=(3, 2, 1))
+    rule = {"kind": "sooner", "one": "a", "other": "b"}
+    assert verdict({"coast": {"a": quick, "b": slow}}, **rule) == "reproduced"
+    assert verdict({"coast": {"a": slow, "b": quick}}, **rule) == "not reproduced"
+
+    rule = {"kind": "easier", "one": "a", "data": "coast", "than": "samples"}
+    base = runs(2)
+    easy, hard = {"a": runs(1, 1, 1), "mean-colour": base}, {"a": few, "mean-colour": runs(1)}
+    assert verdict({"coast": easy, "samples": hard}, **rule) == "reproduced"
+    assert verdict({"coast": hard, "samples": easy}, **rule) == "not reproduced"
+
+    rule = {"kind": "below", "one": "a", "metric": "chroma_ratio", "limit": 1.0}
+    assert verdict(everywhere(a=runs(0.5, 0.5, 0.6)), **rule) == "reproduced"
+    assert verdict(everywhere(a=runs(1.5, 1.5, 1.6)), **rule) == "not reproduced"
+
+
+def test_a_changed_number_changes_the_verdict():
+    rule = {"kind": "lower", "one": "a", "other": "b"}
+    recorded = everywhere(a=runs(1, 1, 1), b=runs(2, 2, 2))
+    assert verdict(recorded, **rule) == "reproduced"
+    recorded["coast"] = copy.deepcopy(recorded["coast"])
+    recorded["coast"]["a"][0]["scores"]["ab_mse"][0] = 1000.0
+    assert verdict(recorded, **rule) == "partly"
