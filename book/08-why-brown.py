@@ -66,8 +66,8 @@ from colorlib.colorize import predict
 # loses most of its colour.
 
 # %%
-tulips = torch.tensor(
-    [[60.0, 40.0], [0.0, 70.0], [30.0, -45.0]]  # a and b of three colours
+tulips = torch.tensor(  # a and b of three colours
+    [[60.0, 40.0], [0.0, 70.0], [30.0, -45.0]]
 )
 names = ("red", "yellow", "violet")
 two, three = tulips[:2].mean(dim=0), tulips.mean(dim=0)
@@ -80,7 +80,8 @@ for name, ab in zip((*names, "mean of two", "mean of three"),
 patches = torch.empty(5, 3, 8, 8)
 patches[:, 0] = 60
 patches[:, 1:] = torch.stack((*tulips, two, three))[:, :, None, None]
-figures.sheet(patches, (*names, "mean of two", "mean of three"), columns=5)
+figures.sheet(patches, (*names, "mean of two", "mean of three"),
+              columns=5)
 
 # %% [markdown]
 # The distance of each colour from gray is its *chroma*,
@@ -170,17 +171,20 @@ scored = {}
 for name, painted in ways.items():
     each = figures.recolour(test, painted)
     scored[name] = {
-        metric: sum(f(p, t) for p, t in zip(each, test, strict=True)) / 10
-        for metric, f in metrics.METRICS.items()
+        metric: sum(map(measure, each, test)) / len(test)
+        for metric, measure in metrics.METRICS.items()
     }
 
 # %%
 shown = ("ab_mse", "psnr_rgb", "ssim_rgb", "delta_e", "colourfulness",
          "chroma_ratio")
 heads = ("ab-MSE", "PSNR", "SSIM", "dE00", "colourf.", "chroma")
+digits = (4, 1, 3, 1, 1, 2)
 print(f"{'':18}" + "".join(f"{head:>9}" for head in heads))
 for name, row in scored.items():
-    print(f"{name:18}" + "".join(f"{row[m]:9.3g}" for m in shown))
+    print(f"{name:18}" + "".join(
+        f"{row[m]:9.{d}f}" for m, d in zip(shown, digits, strict=True)
+    ))
 own = sum(metrics.colourfulness(photo) for photo in test) / len(test)
 print(f"the photographs' own colourfulness: {own:.3g}")
 
