@@ -1,6 +1,8 @@
 import csv
+import dataclasses
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +92,37 @@ def test_reproduce_runs_what_is_missing(folders, monkeypatch, capfd):
     assert reproduce("--only", "baseline", "--dry-run")[1].count("done") == 2
     status, _, error = reproduce("--scale", "hours")
     assert status == 1 and "no scale" in error
+
+
+@pytest.mark.parametrize("row", experiments.YARDSTICKS)
+def test_a_recorded_row_comes_out_the_same_again(folders, row):
+    results, work = folders
+    run = experiments.Run("minutes", "samples", row, None)
+    experiments.perform(run, results, work)
+    again, recorded = (
+        experiments._read_table(run.folder(folder) / "scores.csv")
+        for folder in (results, Path(__file__).parent.parent / "results")
+    )
+    for one, other in zip(again, recorded, strict=True):
+        assert one == pytest.approx(other, rel=1e-4, abs=1e-4)
+
+
+def test_recorded_runs_are_what_the_matrix_declares():
+    recorded = Path(__file__).parent.parent / "results"
+    plan = experiments.declared()
+    for file in recorded.glob("*/*/*/*/run.json"):
+        told = json.loads(file.read_text())
+        scale, data, variant, seed = told["run"].split("/")
+        assert file.parent == recorded / scale / data / variant / seed
+        assert not (told["commit"] or "+").endswith("+"), "of a changed checkout"
+        assert told["size"] == plan["scales"][scale]["size"]
+        if "config" in told:
+            rows = plan["variants"] | plan["ablations"]
+            assert told["settings"]["epochs"] == plan["scales"][scale]["settings"]["epochs"]
+            wanted = models.Config(**told["config"])
+            changes = {"width": plan["scales"][scale]["width"]} | rows[variant].get("set", {})
+            built = models.build(rows[variant]["preset"], **changes).config
+            assert wanted == dataclasses.replace(built, embedding=wanted.embedding)
 
 
 def test_every_row_can_be_built():
