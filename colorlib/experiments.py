@@ -15,6 +15,7 @@ On a CPU a run takes one thread, so that the same seed gives the same
 import csv
 import io
 import json
+import os
 import platform
 import shutil
 import time
@@ -22,7 +23,9 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import resources
+from multiprocessing import parent_process
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import torch
@@ -317,8 +320,15 @@ def work_through(
 
 
 def _worker(tasks, ended, results: Path, work: Path, device: str, commit: str | None) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     while (run := tasks.get()) is not None:
         ended.put((run, _attempt(run, results, work, device, commit)))
+
+
+def _end_with_parent() -> None:
+    """Nobody waits for what a worker does once its parent has been killed."""
+    parent_process().join()
+    os._exit(1)
 
 
 def _attempt(run: Run, results: Path, work: Path, device: str, commit: str | None) -> str | None:

@@ -1,7 +1,10 @@
+import contextlib
 import csv
 import dataclasses
 import json
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -159,6 +162,42 @@ def test_differences_are_paired_by_photograph():
     assert experiments.difference(two, runs_of([1.0] * 4)) == (0, 0, 0)
     with pytest.raises(ValueError, match="same photographs"):
         experiments.difference(worse, runs_of([1.0, 2.0]))
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the table of processes")
+def test_workers_end_with_a_killed_parent(tmp_path):
+    code = """
+import sys, time
+from pathlib import Path
+from colorlib import experiments
+if __name__ == "__main__":
+    out = Path(sys.argv[1])
+    runs = experiments.matrix("seconds", "baseline")
+    experiments.work_through(runs, out / "results", out / "work", ["cpu", "cpu"])
+"""
+    script = tmp_path / "run.py"
+    script.write_text(code)
+    parent = subprocess.Popen([sys.executable, script, str(tmp_path)])
+
+    def children() -> list[str]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                if path.read_text().rsplit(")", 1)[1].split()[1] == str(parent.pid):
+                    found.append(path.parent.name)
+        return found
+
+    begun = time.monotonic()
+    while len(workers := children()) < 2:
+        assert parent.poll() is None and time.monotonic() - begun < 60
+        time.sleep(0.05)
+    time.sleep(3)  # until they listen
+    parent.kill()
+    parent.wait()
+    begun = time.monotonic()
+    while any(Path("/proc", worker).exists() for worker in workers):
+        assert time.monotonic() - begun < 30, "orphans"
+        time.sleep(0.1)
 
 
 def test_photographs_that_are_not_there_fail_one_run(folders, monkeypatch):
