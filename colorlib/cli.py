@@ -337,7 +337,6 @@ def reproduce(
     is one process a core, on GPUs one a GPU.
     """
     runs = experiments.matrix(scale, only)
-    waiting = [run for run in runs if not run.done(results)]
     if dry_run:
         for run in runs:
             print(f"{run}  {'done' if run.done(results) else 'to do'}")
@@ -349,7 +348,7 @@ def reproduce(
         many = device in ("auto", "cuda") and chosen.startswith("cuda")
         devices = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if many else [chosen]
     failed = 0
-    with tqdm(total=len(runs), initial=len(runs) - len(waiting), unit="run") as bar:
+    with tqdm(total=len(runs), initial=sum(run.done(results) for run in runs), unit="run") as bar:
 
         def tell(run: experiments.Run, error: str | None) -> None:
             nonlocal failed
@@ -359,7 +358,7 @@ def reproduce(
             if error:
                 bar.write(f"colorlib: {run}: {error}", file=sys.stderr)
 
-        experiments.work_through(waiting, results, work, devices, _commit(), tell)
+        experiments.work_through(runs, results, work, devices, _commit(), tell)
     print(f"{results}: {len(runs) - failed} of {len(runs)} runs of {scale} are there")
     if failed:
         raise typer.Exit(1)

@@ -31,7 +31,7 @@ import numpy as np
 import torch
 
 from colorlib import data as data_sets
-from colorlib import metrics, models
+from colorlib import files, metrics, models
 from colorlib import train as training
 from colorlib.errors import ColorlibError
 from colorlib.priors import Prior, embed
@@ -81,7 +81,8 @@ def matrix(scale: str, only: str | None = None) -> list[Run]:
     Raises:
         ColorlibError: no such scale, or nothing left.
     """
-    scales = declared()["scales"]
+    declaration = declared()
+    scales = declaration["scales"]
     if scale not in scales:
         raise ColorlibError(f"no scale named {scale!r}; there is {', '.join(scales)}")
     names = scales[scale]["data"]
@@ -91,7 +92,7 @@ def matrix(scale: str, only: str | None = None) -> list[Run]:
             Run(scale, name, variant, seed)
             for seed in range(scales[scale]["seeds"])
             for name in where
-            for variant in declared()[kind]
+            for variant in declaration[kind]
         ]
     kept = [run for run in runs if not only or only in str(run)]
     if not kept:
@@ -182,17 +183,11 @@ def _packed(
 
 def _write(folder: Path, history: list[dict] | None, names, scores: dict, told: dict) -> None:
     """The files of a run, `run.json` last."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if history is not None:
-            _write_table(folder / "metrics.csv", training.COLUMNS, (h.values() for h in history))
-        rows = zip(names, *scores.values(), strict=True)
-        _write_table(folder / "scores.csv", ("photo", *scores), rows)
-        partial = folder / ".run.json"
-        partial.write_text(json.dumps(told, indent=1) + "\n")
-        partial.replace(folder / "run.json")
-    except OSError as error:
-        raise ColorlibError(f"{folder} cannot be written: {error.strerror or error}") from error
+    if history is not None:
+        _write_table(folder / "metrics.csv", training.COLUMNS, (h.values() for h in history))
+    rows = zip(names, *scores.values(), strict=True)
+    _write_table(folder / "scores.csv", ("photo", *scores), rows)
+    _write_text(folder / "run.json", json.dumps(told, indent=1) + "\n")
 
 
 def _write_table(path: Path, columns, rows) -> None:
@@ -200,7 +195,11 @@ def _write_table(path: Path, columns, rows) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([_short(value) for value in row] for row in rows)
-    path.write_text(text.getvalue())
+    _write_text(path, text.getvalue())
+
+
+def _write_text(path: Path, text: str) -> None:
+    files.write(path, lambda part: part.write_text(text), overwrite=True)
 
 
 def _short(value):
