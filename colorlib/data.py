@@ -322,6 +322,23 @@ class Packed:
         names = tuple(self.names[i] for i in which)
         return replace(self, names=names, key=key, index=self.index[which])
 
+    def mirrored(self) -> "Packed":
+        """The same photographs, left and right exchanged."""
+        seen = None if self.embeddings is None else self.embeddings[:, ::-1]
+        return self._turned("mirrored", self.pixels[:, :, ::-1], seen)
+
+    def upside_down(self, embeddings: np.ndarray | None = None) -> "Packed":
+        """The same photographs, top and bottom exchanged.
+
+        Args:
+            embeddings: what the prior makes of them, (N, 2, E); see `priors.embed`.
+        """
+        return self._turned("upside down", self.pixels[:, ::-1], embeddings)
+
+    def _turned(self, how: str, pixels: np.ndarray, embeddings: np.ndarray | None) -> "Packed":
+        key = hashlib.sha256(f"{self.key} {how}".encode()).hexdigest()
+        return replace(self, pixels=pixels, key=key, embeddings=embeddings)
+
     def chroma(self) -> np.ndarray:
         """Each photograph's mean chroma sqrt(a^2 + b^2) in Lab units, shape (N,).
 

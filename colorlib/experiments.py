@@ -6,12 +6,16 @@ leaves ``results/SCALE/DATA/VARIANT/SEED/`` with
 - ``metrics.csv``: losses, one row an epoch (`train.fit`);
 - ``scores.csv``: every metric of every test photograph, painted by the weights
   of the epoch with the lowest loss on the validation photographs;
+- ``elsewhere.csv``, of a row of the comparison: the same test photographs
+  mirrored and upside down, and the test photographs of other data sets;
+- ``painted.jpg``, with the first seed: `PAINTED` of the test photographs;
 - ``run.json``: configuration, seed, data, versions, commit, device, wall time.
 
-On a CPU a run takes one thread, so that the same seed gives the same
-``metrics.csv`` and ``scores.csv`` again, whatever the machine.
+On a CPU a run takes one thread, so that the same seed gives the same tables
+again.
 """
 
+import copy
 import csv
 import io
 import json
@@ -20,24 +24,33 @@ import platform
 import shutil
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import resources
+from itertools import groupby
 from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
 
 import numpy as np
 import torch
+from PIL import Image
 
 from colorlib import data as data_sets
-from colorlib import files, metrics, models
+from colorlib import files, lab, metrics, models
 from colorlib import train as training
 from colorlib.errors import ColorlibError
 from colorlib.priors import Prior, embed
 
 YARDSTICKS = ("gray", "mean-colour")
 """Rows without a network, which have no seeds."""
+
+PAINTED = ("first", "middle", "last", "best", "median", "worst")
+"""The test photographs of ``painted.jpg``, a column each: three by their place
+in the list, three by their ab-MSE; from above gray, painted, the photograph."""
+
+_ELSEWHERE = ("ab_mse", "chroma_ratio")
 
 
 @dataclass(frozen=True)
@@ -87,12 +100,15 @@ def matrix(scale: str, only: str | None = None) -> list[Run]:
         raise ColorlibError(f"no scale named {scale!r}; there is {', '.join(scales)}")
     names = scales[scale]["data"]
     runs = [Run(scale, name, row, None) for name in names for row in YARDSTICKS]
-    for kind, where in (("variants", names), ("ablations", scales[scale]["ablations"])):
+    variants = scales[scale].get("variants", declaration["variants"])
+    for some, where in (
+        (variants, names), (declaration["ablations"], scales[scale]["ablations"])
+    ):
         runs += [
             Run(scale, name, variant, seed)
             for seed in range(scales[scale]["seeds"])
             for name in where
-            for variant in declaration[kind]
+            for variant in some
         ]
     kept = [run for run in runs if not only or only in str(run)]
     if not kept:
@@ -123,34 +139,40 @@ def perform(
         torch.set_num_threads(1)
     declaration, begun = declared(), time.perf_counter()
     scale = declaration["scales"][run.scale]
-    known = declaration["variants"] | declaration["ablations"]
-    variant = known.get(run.variant, {"preset": "baseline"})
+    rows = declaration["variants"] | declaration["ablations"]
+    variant = rows.get(run.variant, {"preset": "baseline"})
     seeing = models.preset_config(variant["preset"]).embedding > 0
     prior = Prior(**variant.get("prior", {})) if seeing else None
     packs = {
         split: _packed(run.data, split, scale["size"], prior, device)
         for split in data_sets.SPLITS
     }
+    if "photos" in variant:
+        packs["train"] = packs["train"].select(range(variant["photos"]))
+    folder, test, history, model = run.folder(results), packs["test"], None, None
     told = {"run": str(run), "size": scale["size"]}
-    history = None
     if run.seed is None:
-        colour = torch.zeros(2) if run.variant == "gray" else metrics.mean_colour(packs["train"])
-        predict = metrics.constant(colour)
+        gray = run.variant == "gray"
+        predict = metrics.constant(
+            torch.zeros(2) if gray else metrics.mean_colour(packs["train"])
+        )
     else:
         settings = training.Settings(
             **scale["settings"] | variant.get("settings", {}),
             repeats=declaration["repeats"].get(run.data, 1),
             seed=run.seed,
         )
-        torch.manual_seed(run.seed)
         changes = {"width": scale["width"]} | variant.get("set", {})
         if prior:
             changes["embedding"] = prior.features
-        model = models.build(variant["preset"], **changes)
-        folder = run.folder(work)
-        history = training.fit(model, packs["train"], packs["val"], settings, folder, device)
+        torch.manual_seed(run.seed)
+        untrained = models.build(variant["preset"], **changes)
+        model = copy.deepcopy(untrained)
+        unfinished = run.folder(work)
+        history = training.fit(model, packs["train"], packs["val"], settings, unfinished, device)
+        model = models.load_weights(unfinished / "best.safetensors")
+        predict = metrics.network(model, device)
         best = min(history, key=lambda row: row["val_loss"])
-        predict = metrics.network(models.load_weights(folder / "best.safetensors"), device)
         told |= {
             "epoch": best["epoch"],
             "val_loss": _short(best["val_loss"]),
@@ -159,8 +181,22 @@ def perform(
             "settings": asdict(settings),
             "prior": asdict(prior.spec) if prior else None,
         }
-    scores = metrics.scores(predict, packs["test"])
+    scores = metrics.scores(predict, test)
+    if run.variant not in declaration["ablations"]:
+        others = _elsewhere(run, test, scale, prior, device)
+        _write_elsewhere(folder / "elsewhere.csv", predict, others)
+        if run.seed == 0:
+            told["painted"] = _paint(folder / "painted.jpg", predict, test, scores["ab_mse"])
+        if model and model.config.attention not in (None, "pointwise"):
+            told["looking"] = {
+                name: {key: _short(v) for key, v in metrics.looking(net, test, device).items()}
+                for name, net in (("untrained", untrained), ("trained", model))
+            }
     told |= {
+        "mean_colour": {  # the losses of painting everything in it
+            split: _short(metrics.yardsticks(packs["train"], packs[split])["mean colour"])
+            for split in ("train", "val")
+        },
         "photos": {split: len(pack) for split, pack in packs.items()},
         "data_sha256": {split: pack.key for split, pack in packs.items()},
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else _cpu(),
@@ -169,7 +205,7 @@ def perform(
         "commit": commit,
         "seconds": round(time.perf_counter() - begun, 1),
     }
-    _write(run.folder(results), history, packs["test"].names, scores, told)
+    _write(folder, history, test.names, scores, told)
     shutil.rmtree(run.folder(work), ignore_errors=True)
 
 
@@ -179,6 +215,47 @@ def _packed(
     photos = data_sets.photos(name, split)
     packed = data_sets.pack(photos, size)
     return packed.with_embeddings(embed(photos, prior, device)) if prior else packed
+
+
+def _elsewhere(
+    run: Run, test: data_sets.Packed, scale: dict, prior: Prior | None, device: str
+) -> Iterator[tuple[str, data_sets.Packed]]:
+    """The test photographs turned, and those of the scale's other data sets that are here."""
+    yield "mirrored", test.mirrored()
+    photos = data_sets.photos(run.data, "test")
+    yield "upside-down", test.upside_down(
+        embed(photos, prior, device, upside_down=True) if prior else None
+    )
+    for name in scale["data"]:
+        if name != run.data:
+            with suppress(ColorlibError):
+                yield name, _packed(name, "test", scale["size"], prior, device)
+
+
+def _paint(
+    path: Path, predict: Callable, test: data_sets.Packed, errors: list[float]
+) -> list[str]:
+    """Write ``painted.jpg``; the names of its photographs."""
+    order, n = np.argsort(errors, kind="stable"), len(errors)
+    which = np.array([0, n // 2, n - 1, order[0], order[n // 2], order[-1]])
+    true = test.lab(which)
+    L, _ = lab.normalize(true)
+    ab = torch.cat([predict(test.select([i])).cpu() for i in which])
+    rows = (lab.denormalize(L, 0 * ab), lab.denormalize(L, ab), true)
+    rgb = torch.cat([torch.cat(list(lab.lab_to_rgb(row)), dim=-1) for row in rows], dim=-2)
+    picture = Image.fromarray((rgb.movedim(0, -1) * 255).round().byte().numpy())
+    files.write(path, lambda part: picture.save(part, quality=92, subsampling=0), overwrite=True)
+    return [test.names[i] for i in which]
+
+
+def _write_elsewhere(
+    path: Path, predict: Callable, others: Iterator[tuple[str, data_sets.Packed]]
+) -> None:
+    rows = []
+    for where, pack in others:
+        scores = metrics.scores(predict, pack, _ELSEWHERE)
+        rows += [(where, *row) for row in zip(pack.names, *scores.values(), strict=True)]
+    _write_table(path, ("where", "photo", *_ELSEWHERE), rows)
 
 
 def _write(folder: Path, history: list[dict] | None, names, scores: dict, told: dict) -> None:
@@ -218,19 +295,22 @@ def recorded(results: Path, scale: str) -> dict[str, dict[str, dict[str, list[di
     """The runs that are there: data set -> variant -> seed, in order -> what it wrote.
 
     Each is its ``run.json``, to which are added "history" (the rows of
-    ``metrics.csv``; None for a yardstick) and "scores" (metric -> one value a
-    test photograph).
+    ``metrics.csv``; None for a yardstick), "scores" (metric -> one value a
+    test photograph) and "elsewhere" (from ``elsewhere.csv``: where -> the same).
     """
     found: dict = {}
     for file in sorted((results / scale).glob("*/*/*/run.json")):
         name, variant = file.parts[-4:-2]
         told = json.loads(file.read_text())
-        table = _read_table(file.parent / "scores.csv")
-        told["scores"] = {
-            metric: [row[metric] for row in table] for metric in table[0] if metric != "photo"
-        }
-        metrics_file = file.parent / "metrics.csv"
+        told["scores"] = _columns(_read_table(file.parent / "scores.csv"))
+        metrics_file, other_file = file.parent / "metrics.csv", file.parent / "elsewhere.csv"
         told["history"] = _read_table(metrics_file) if metrics_file.is_file() else None
+        told["elsewhere"] = {
+            where: _columns(list(rows))
+            for where, rows in groupby(
+                _read_table(other_file) if other_file.is_file() else [], lambda row: row["where"]
+            )
+        }
         found.setdefault(name, {}).setdefault(variant, []).append(told)
     return found
 
@@ -267,12 +347,19 @@ def difference(
     return gap.mean().item(), low.item(), high.item()
 
 
+_TEXT = ("photo", "where")
+
+
 def _read_table(path: Path) -> list[dict]:
     with open(path, newline="") as file:
         return [
-            {key: value if key == "photo" else float(value) for key, value in row.items()}
+            {key: value if key in _TEXT else float(value) for key, value in row.items()}
             for row in csv.DictReader(file)
         ]
+
+
+def _columns(rows: list[dict]) -> dict[str, list[float]]:
+    return {key: [row[key] for row in rows] for key in rows[0] if key not in _TEXT}
 
 
 def work_through(

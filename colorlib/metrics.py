@@ -5,7 +5,7 @@ has it by its definition, it is scikit-image's.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -93,24 +93,53 @@ METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {
 """Every metric by its name in tables and files."""
 
 
-def scores(predict: Callable[[Packed], Tensor], photographs: Packed) -> dict[str, list[float]]:
-    """Every metric of every photograph.
+def scores(
+    predict: Callable[[Packed], Tensor],
+    photographs: Packed,
+    which: Sequence[str] = tuple(METRICS),
+) -> dict[str, list[float]]:
+    """Metrics of every photograph.
 
     Args:
         predict: one photograph as a `Packed` of length 1 -> ab (1, 2, H, W) in [-1, 1].
         photographs: what to judge by.
+        which: names in `METRICS`; all by default.
 
     Returns:
         metric -> one value a photograph, in order.
     """
-    found: dict[str, list[float]] = {name: [] for name in METRICS}
+    found: dict[str, list[float]] = {name: [] for name in which}
     for i in range(len(photographs)):
         true = photographs.lab([i])
         ab = predict(photographs.select([i])).cpu()
         predicted = lab.denormalize(lab.normalize(true)[0], ab)
-        for name, metric in METRICS.items():
-            found[name].append(metric(predicted[0], true[0]))
+        for name in which:
+            found[name].append(METRICS[name](predicted[0], true[0]))
     return found
+
+
+@torch.no_grad()
+def looking(
+    model: torch.nn.Module, photographs: Packed, device: str | torch.device = "cpu"
+) -> dict[str, float]:
+    """How selective a network's attention is, and whether positions look at different places.
+
+    Each is a share of attention: how much of it would have to be moved, half
+    the sum of absolute differences of the weights alpha, mean over positions
+    and photographs; 0 for the same weights, at most 1.
+
+    Returns:
+        "from_even": to let all positions count alike; "from_mean": to give
+        each position the mean weights of all positions of its photograph.
+    """
+    model = model.to(device).eval()
+    found = []
+    for i in range(len(photographs)):
+        L, _ = lab.normalize(photographs.lab([i]).to(device))
+        alpha = model.attended(L, photographs.embedding([i], device=device))  # (1, T, S)
+        others = (1 / alpha.shape[-1], alpha.mean(dim=1, keepdim=True))
+        found.append([(alpha - other).abs().sum(dim=-1).mean().item() / 2 for other in others])
+    return dict(zip(("from_even", "from_mean"), np.mean(found, axis=0).tolist(), strict=True))
 
 
 def network(

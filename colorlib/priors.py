@@ -161,6 +161,7 @@ def embed(
     prior: Prior,
     device: str | torch.device = "cpu",
     progress: Callable[[Iterable], Iterable] = iter,
+    upside_down: bool = False,
 ) -> np.ndarray:
     """The embeddings of photographs and of their mirror images, computed once.
 
@@ -173,6 +174,7 @@ def embed(
         prior: moved to `device`.
         device: "cpu", "cuda", ...
         progress: wraps the batches, for a bar.
+        upside_down: exchange top and bottom first.
 
     Returns:
         Memory-mapped float32 of shape (N, 2, E): as it is, mirrored.
@@ -183,6 +185,8 @@ def embed(
     digest = hashlib.sha256(prior.key.encode())
     for photo in photos:
         digest.update(photo.sha256.encode())
+    if upside_down:
+        digest.update(b"upside down")
     folder = data.cache_dir() / "embeddings" / digest.hexdigest()
     if not (folder / "embeddings.npy").is_file():
         prior.to(device)
@@ -194,6 +198,8 @@ def embed(
                 some = photos[start : start + 16]
                 rgb = np.stack([data.decode(photo.path, prior.spec.size) for photo in some])
                 rgb = torch.from_numpy(rgb).to(device).permute(0, 3, 1, 2).float() / 255
+                if upside_down:
+                    rgb = rgb.flip(-2)
                 L, _ = lab.normalize(lab.rgb_to_lab(rgb))
                 both = torch.stack((prior(L), prior(L.flip(-1))), dim=1)  # (B, 2, E)
                 file[start : start + 16] = both.cpu().numpy()

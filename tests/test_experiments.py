@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from colorlib import cli, experiments, metrics, models, priors, train
 from colorlib.errors import ColorlibError
@@ -48,18 +49,28 @@ def test_a_run_again_gives_the_same_files(folders):
     folder = run.folder(results)
     assert run.done(results) and not run.folder(work).exists()
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
-    assert set(before) == {"metrics.csv", "scores.csv", "run.json"}
+    assert set(before) == {
+        "metrics.csv", "scores.csv", "elsewhere.csv", "painted.jpg", "run.json"
+    }
     for path in folder.iterdir():
         path.unlink()
     assert not run.done(results)
     experiments.perform(run, results, work)
     after = {p.name: p.read_bytes() for p in folder.iterdir()}
-    assert after["metrics.csv"] == before["metrics.csv"]
-    assert after["scores.csv"] == before["scores.csv"]
+    for name in set(before) - {"run.json"}:
+        assert after[name] == before[name], name
     told = json.loads(after["run.json"])
     assert told["config"]["coordinates"] and told["config"]["attention"] == "general"
     assert told["photos"] == {"train": 32, "val": 6, "test": 10}
     assert {"commit", "device", "seconds", "torch", "data_sha256", "epoch"} <= set(told)
+    assert len(told["painted"]) == len(experiments.PAINTED)
+    with Image.open(folder / "painted.jpg") as picture:
+        assert picture.size == (16 * len(experiments.PAINTED), 16 * 3)
+    (again,) = experiments.recorded(results, "seconds")["samples"]["attention-coordinates"]
+    assert set(again["elsewhere"]) == {"mirrored", "upside-down"}
+    assert len(again["elsewhere"]["mirrored"]["ab_mse"]) == 10
+    assert again["elsewhere"]["mirrored"] != again["elsewhere"]["upside-down"]
+    assert set(told["looking"]) == {"untrained", "trained"}
 
 
 def test_a_yardstick_has_scores_and_no_curve(folders):
@@ -122,7 +133,8 @@ def test_recorded_runs_are_what_the_matrix_declares():
         assert told["size"] == plan["scales"][scale]["size"]
         if "config" in told:
             rows = plan["variants"] | plan["ablations"]
-            assert told["settings"]["epochs"] == plan["scales"][scale]["settings"]["epochs"]
+            wanted = plan["scales"][scale]["settings"] | rows[variant].get("settings", {})
+            assert wanted.items() <= told["settings"].items()
             wanted = models.Config(**told["config"])
             changes = {"width": plan["scales"][scale]["width"]} | rows[variant].get("set", {})
             built = models.build(rows[variant]["preset"], **changes).config
@@ -135,7 +147,7 @@ def test_every_row_can_be_built():
         models.build(row["preset"], width=0.125, **row.get("set", {}))
         train.Settings(**row.get("settings", {}))
         priors.Spec(**row.get("prior", {}))
-        assert set(row) <= {"preset", "set", "settings", "prior"}
+        assert set(row) <= {"preset", "set", "settings", "prior", "photos"}
 
 
 def test_a_pooled_prior_sets_the_embeddings_length(folders):
