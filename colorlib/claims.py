@@ -1,28 +1,39 @@
 """The claim ledger: verdicts that follow from the recorded runs by declared rules.
 
-``claims.toml`` quotes each claim of the paper and names its rule:
+``claims.toml`` quotes each claim of the paper and names its rule. A rule makes
+comparisons, and each of them comes out "yes", "no" or "open". All yes:
+reproduced. Some yes and none no: partly. Anything else: not reproduced.
 
 - ``lower``: one variant's error on test photographs against another's, on every
-  data set, by the paired bootstrap interval of `experiments.difference`.
-  Reproduced if the interval lies below zero on all data sets, partly if on some
-  and above zero on none.
+  data set, by the paired bootstrap interval of `experiments.difference`: yes if
+  it lies below zero, no if above.
 - ``lowest``: the same, of one variant against several, on the data sets of the
-  ablations: against all, or against some and worse than none.
+  ablations.
 - ``fewer``: one variant has fewer weights than another.
 - ``sooner``: one variant's training loss comes below the other's last one in
-  fewer epochs; with every seed, or with some.
+  fewer epochs; a comparison a seed, yes or open.
 - ``easier``: one variant's error, relative to painting everything in the mean
-  colour, is lower on one data set than on another; with every seed, or some.
-- ``below``: the interval of a metric's mean lies below a limit, on all data
-  sets or on some.
+  colour, is lower on one data set than on another; a comparison a seed.
+- ``duller``: one variant's chroma ratio, the median over test photographs, is
+  lower on one data set than on another; a comparison a seed.
+- ``below``: the interval of a metric's mean lies below a limit, on every data set.
+- ``overfits``: the last training loss is below a tenth of that of painting
+  everything in the mean colour; a comparison a seed.
+- ``looks``: `metrics.looking` finds that positions look at more different
+  places ("from_mean") than before training; a comparison a data set and seed.
+- ``sizes``: a network takes photographs of the given sizes, answers in the same
+  size, and gets a gradient from each; this one is run when it is judged.
 - ``none``: it cannot be tested here, and why.
 """
 
 import tomllib
+from collections.abc import Callable
 from importlib import resources
 
 import numpy as np
+import torch
 
+from colorlib import models
 from colorlib.experiments import declared, difference
 
 VERDICTS = ("reproduced", "partly", "not reproduced", "not testable here", "not run yet")
@@ -47,8 +58,10 @@ def judge(rule: dict, recorded: Recorded, scale: str) -> tuple[str, list[dict]]:
 
     Returns:
         One of `VERDICTS`; "not run yet" if a run of the scale that the rule
-        needs is not there. Then one dict for each comparison, with "data" and
-        what was compared.
+        needs is not there. Then one dict for each comparison: "data", "outcome" and
+        what was compared; for ``lower`` and ``lowest`` "other", the difference
+        "mean" with its interval "low" and "high", and the other's error "base";
+        for ``below`` "mean", "low" and "high" of the metric; else "one" and "other".
     """
     if rule["kind"] == "none":
         return "not testable here", []
@@ -89,6 +102,11 @@ def _outcome(low: float, high: float) -> str:
     return "yes" if high < 0 else "no" if low > 0 else "open"
 
 
+def _or_open(holds: bool | None) -> str:
+    """Of one seed: a single one does not speak against a claim that others bear out."""
+    return "yes" if holds else "open"
+
+
 def _compared(pairs) -> list[dict] | None:
     if pairs is None:
         return None
@@ -96,6 +114,7 @@ def _compared(pairs) -> list[dict] | None:
     for data, other, ours, theirs in pairs:
         mean, low, high = difference(ours, theirs)
         rows.append({"data": data, "other": other, "mean": mean, "low": low, "high": high,
+                     "base": np.mean([_error(run) for run in theirs]).item(),
                      "outcome": _outcome(low, high)})
     return rows
 
@@ -128,23 +147,74 @@ def _sooner(rule: dict, runs: _Runs) -> list[dict] | None:
             ]
             when = min(reached, default=None)
             rows.append({"data": data, "one": when, "other": last["epoch"],
-                         "outcome": "yes" if when and when < last["epoch"] else "no"})
+                         "outcome": _or_open(when and when < last["epoch"])})
     return rows or None
 
 
 def _easier(rule: dict, runs: _Runs) -> list[dict] | None:
-    relative = []
-    for data in (rule["data"], rule["than"]):
+    def relative(data: str) -> list[float] | None:
         mean, network = runs.of(data, "mean-colour"), runs.of(data, rule["one"])
-        if not mean or not network:
-            return None
-        base = np.mean(mean[0]["scores"]["ab_mse"])
-        relative.append([np.mean(run["scores"]["ab_mse"]) / base for run in network])
-    return [
-        {"data": rule["data"], "one": one, "other": other,
-         "outcome": "yes" if one < other else "no"}
-        for one, other in zip(*relative, strict=False)
+        return mean and network and [_error(run) / _error(mean[0]) for run in network]
+
+    return _lower_by_seed(rule, relative)
+
+
+def _duller(rule: dict, runs: _Runs) -> list[dict] | None:
+    def chroma(data: str) -> list[float] | None:
+        network = runs.of(data, rule["one"])
+        return network and [np.median(run["scores"]["chroma_ratio"]).item() for run in network]
+
+    return _lower_by_seed(rule, chroma)
+
+
+def _lower_by_seed(
+    rule: dict, value: Callable[[str], list[float] | None]
+) -> list[dict] | None:
+    here, there = value(rule["data"]), value(rule["than"])
+    return here and there and [
+        {"data": rule["data"], "one": one, "other": other, "outcome": _or_open(one < other)}
+        for one, other in zip(here, there, strict=False)
     ]
+
+
+def _error(run: dict) -> float:
+    return np.mean(run["scores"]["ab_mse"]).item()
+
+
+def _overfits(rule: dict, runs: _Runs) -> list[dict] | None:
+    rows = []
+    for data in runs.plan["ablations"]:
+        for run in runs.of(data, rule["one"]) or []:
+            last, limit = run["history"][-1]["train_loss"], run["mean_colour"]["train"] / 10
+            rows.append({"data": data, "one": last, "other": limit,
+                         "outcome": _or_open(last < limit)})
+    return rows or None
+
+
+def _looks(rule: dict, runs: _Runs) -> list[dict] | None:
+    rows = []
+    for data in runs.plan["data"]:
+        found = runs.of(data, rule["one"])
+        if not found:
+            return None
+        for run in found:
+            before, after = (run["looking"][k]["from_mean"] for k in ("untrained", "trained"))
+            rows.append({"data": data, "one": after, "other": before,
+                         "outcome": _or_open(after > before)})
+    return rows
+
+
+def _sizes(rule: dict, runs: _Runs) -> list[dict]:
+    network, rows = models.build(rule["one"], width=0.125, embedding=4), []
+    for H, W in rule["sizes"]:
+        network.zero_grad()
+        ab = network(torch.zeros(1, 1, H, W), torch.zeros(1, 4))
+        ab.square().mean().backward()
+        fits = ab.shape == (1, 2, H, W) and all(
+            p.grad is not None and p.grad.isfinite().all() for p in network.parameters()
+        )
+        rows.append({"data": f"{H} x {W}", "outcome": "yes" if fits else "no"})
+    return rows
 
 
 def _below(rule: dict, runs: _Runs) -> list[dict] | None:
@@ -169,5 +239,9 @@ _RULES = {
     "fewer": _fewer,
     "sooner": _sooner,
     "easier": _easier,
+    "duller": _duller,
     "below": _below,
+    "overfits": _overfits,
+    "looks": _looks,
+    "sizes": _sizes,
 }

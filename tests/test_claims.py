@@ -102,9 +102,46 @@ def test_fewer_sooner_easier_below():
     assert verdict({"coast": easy, "samples": hard}, **rule) == "reproduced"
     assert verdict({"coast": hard, "samples": easy}, **rule) == "not reproduced"
 
+    rule = {"kind": "duller", "one": "a", "data": "coast", "than": "samples"}
+    dull, vivid = {"a": runs(0.2, 0.3, 0.1)}, {"a": runs(0.6, 0.6, 0.6)}
+    assert verdict({"coast": dull, "samples": vivid}, **rule) == "reproduced"
+    assert verdict({"coast": vivid, "samples": dull}, **rule) == "not reproduced"
+    assert verdict({"coast": dull}, **rule) == "not run yet"
+
     rule = {"kind": "below", "one": "a", "metric": "chroma_ratio", "limit": 1.0}
     assert verdict(everywhere(a=runs(0.5, 0.5, 0.6)), **rule) == "reproduced"
     assert verdict(everywhere(a=runs(1.5, 1.5, 1.6)), **rule) == "not reproduced"
+
+
+def test_one_seed_of_three_speaks_neither_for_nor_against():
+    quick, slow = runs(1, 1, 1, curve=(2, 0.9, 0.8)), runs(1, 1, 1, curve=(3, 2, 1))
+    mixed = [quick[0], quick[1], slow[2]]
+    rule = {"kind": "sooner", "one": "a", "other": "b"}
+    assert verdict({"coast": {"a": mixed, "b": slow}}, **rule) == "partly"
+
+
+def test_overfits_looks_sizes():
+    def told(*values) -> list[dict]:
+        return [
+            run | {"mean_colour": {"train": 20.0},
+                   "looking": {"untrained": {"from_mean": 0.2}, "trained": {"from_mean": value}}}
+            for run, value in zip(runs(1, 1, 1), values, strict=True)
+        ]
+
+    rule = {"kind": "overfits", "one": "a"}
+    assert verdict({"coast": {"a": told(1, 1, 1)}}, **rule) == "reproduced"  # 1 is below 20 / 10
+    for run in (less := told(1, 1, 1)):
+        run["mean_colour"]["train"] = 9.0
+    assert verdict({"coast": {"a": less}}, **rule) == "not reproduced"
+    assert verdict({}, **rule) == "not run yet"
+
+    rule = {"kind": "looks", "one": "a"}
+    assert verdict(everywhere(a=told(0.3, 0.3, 0.3)), **rule) == "reproduced"
+    assert verdict(everywhere(a=told(0.3, 0.3, 0.1)), **rule) == "partly"
+    assert verdict(everywhere(a=told(0.1, 0.1, 0.1)), **rule) == "not reproduced"
+
+    rule = {"kind": "sizes", "one": "attention", "sizes": [[16, 16], [9, 40]]}
+    assert verdict({}, **rule) == "reproduced"
 
 
 def test_a_changed_number_changes_the_verdict():

@@ -213,6 +213,20 @@ def test_selections_copy_nothing_and_have_their_own_key(folder):
     assert len({packed.key, some.key, packed.select([2]).key}) == 3
 
 
+def test_turned_photographs_bring_their_own_embeddings(folder):
+    packed = data.pack(data.photos(folder, "train"), 8)
+    seen = np.random.default_rng(0).random((len(packed), 2, 3), np.float32)
+    upright = packed.with_embeddings(seen).select([3, 1])
+    mirrored, fallen = upright.mirrored(), upright.upside_down(seen[:, ::-1] + 1)
+    assert torch.equal(mirrored.rgb(), upright.rgb().flip(-1))
+    assert torch.equal(fallen.rgb([1]), upright.rgb([1]).flip(-2))
+    assert np.allclose(mirrored.embedding(), seen[[3, 1], 1])
+    assert np.allclose(mirrored.embedding(mirrored=True), seen[[3, 1], 0])
+    assert np.allclose(fallen.embedding(), seen[[3, 1], 1] + 1)
+    assert upright.upside_down().embedding() is None
+    assert len({upright.key, mirrored.key, fallen.key}) == 3
+
+
 def test_near_gray_photographs_are_found(tmp_path):
     for i, colour in enumerate([(128, 128, 128), (130, 126, 128), (200, 60, 60), (40, 90, 200)]):
         Image.new("RGB", (16, 16), colour).save(tmp_path / f"{i}.png")

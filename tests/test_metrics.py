@@ -99,3 +99,25 @@ def test_scores_judge_every_photograph_by_every_metric(toy_photographs):
     assert gray["chroma_ratio"] == [0] * len(toy_photographs)
     rows = metrics.yardsticks(toy_photographs, toy_photographs)
     assert np.mean(gray["ab_mse"]) == pytest.approx(rows["gray"], rel=1e-4)
+
+
+def test_scores_can_be_fewer(toy_photographs):
+    flat = metrics.constant(torch.zeros(2))
+    assert list(metrics.scores(flat, toy_photographs, ["chroma_ratio"])) == ["chroma_ratio"]
+
+
+@pytest.mark.parametrize(
+    ("alpha", "wanted"),
+    [
+        ([[0.25] * 4] * 4, (0, 0)),  # all count alike
+        ([[1.0, 0, 0, 0]] * 4, (0.75, 0)),  # all look at the first
+        (torch.eye(4).tolist(), (0.75, 0.75)),  # each at itself
+    ],
+)
+def test_where_attention_looks_by_hand(alpha, wanted):
+    class Looks(torch.nn.Module):
+        def attended(self, L, embedding):
+            return torch.tensor([alpha])
+
+    found = metrics.looking(Looks(), packed((255, 0, 0), (0, 0, 255)))
+    assert (found["from_even"], found["from_mean"]) == pytest.approx(wanted)

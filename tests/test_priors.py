@@ -162,6 +162,9 @@ def test_embeddings_are_computed_once_photo_by_photo_and_mirrored(prior, cache):
     assert np.abs(found[:, 0] - found[:, 1]).mean() > 0.1
     again = priors.embed(photos, prior, progress=None)  # calling it would fail
     assert np.array_equal(again, found)
+    fallen = priors.embed(photos, prior, upside_down=True)
+    assert np.abs(fallen[:, 0] - prior(L.flip(-2)).numpy()).max() < 1e-3
+    assert np.abs(fallen[:, 1] - prior(L.flip(-1, -2)).numpy()).max() < 1e-3
 
 
 def test_the_cache_knows_photographs_prior_and_preprocessing(prior, cache):
