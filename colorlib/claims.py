@@ -43,9 +43,40 @@ Recorded = dict[str, dict[str, dict]]
 
 
 def ledger() -> list[dict]:
-    """The claims in order: "id", "section", "quote", "rule" and the "verdict" on record."""
+    """The claims in order: "id", "title", "section", "quote", "rule", and the "verdict" on record."""
     with resources.files("colorlib").joinpath("claims.toml").open("rb") as file:
         return tomllib.load(file)["claims"]
+
+
+def in_words(rule: dict) -> str:
+    """What a rule asks, as a sentence."""
+    said = {"others": ", ".join(rule.get("others", [])),
+            "sizes": ", ".join(f"{H} x {W}" for H, W in rule.get("sizes", []))}
+    return _WORDS[rule["kind"]].format(**rule | said)
+
+
+_WORDS = {
+    "lower": "Is the error of {one} on the test photographs of each data set lower than that "
+    "of {other}? Paired by photograph, mean over seeds, 95 % interval.",
+    "lowest": "Is the error of {one} on the test photographs lower than that of each of: "
+    "{others}? Paired by photograph, mean over seeds, 95 % interval.",
+    "fewer": "Does {one} have fewer weights than {other}?",
+    "sooner": "Does the training loss of {one} come below the last one of {other} in fewer "
+    "epochs, with every seed?",
+    "easier": "Is the error of {one}, as a share of that of painting everything in the mean "
+    "colour, lower on {data} than on {than}, with every seed?",
+    "duller": "Is the chroma ratio of {one}, the median over test photographs, lower on {data} "
+    "than on {than}, with every seed?",
+    "below": "Is the {metric} of {one}, its mean over test photographs, below {limit:g} on each "
+    "data set? 95 % interval.",
+    "overfits": "Does the training loss of {one} fall below a tenth of that of painting "
+    "everything in the mean colour, with every seed?",
+    "looks": "Do the positions of {one} look at more different places after training than "
+    "before, on each data set and with every seed?",
+    "sizes": "Does {one} take photographs of {sizes} pixels, answer in the same size, and get "
+    "a gradient from each?",
+    "none": "It cannot be tested here: {why}.",
+}
 
 
 def judge(rule: dict, recorded: Recorded, scale: str) -> tuple[str, list[dict]]:

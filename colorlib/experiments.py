@@ -43,6 +43,13 @@ from colorlib import train as training
 from colorlib.errors import ColorlibError
 from colorlib.priors import Prior, embed
 
+_HERE = Path(__file__).parent
+RESULTS = next(
+    (path for path in (_HERE.parent / "results", _HERE / "results") if path.is_dir()),
+    Path("results"),
+)
+"""The recorded runs: in a checkout ``results/``, in an installed package its copy."""
+
 YARDSTICKS = ("gray", "mean-colour")
 """Rows without a network, which have no seeds."""
 
@@ -313,6 +320,18 @@ def recorded(results: Path, scale: str) -> dict[str, dict[str, dict[str, list[di
         }
         found.setdefault(name, {}).setdefault(variant, []).append(told)
     return found
+
+
+def pictures(run: Run, results: Path = RESULTS) -> dict[str, torch.Tensor]:
+    """What a run painted: "gray", "painted" and "photograph", each Lab (6, 3, S, S).
+
+    The six are `PAINTED`; only a row of the comparison with the first seed has them.
+    """
+    with Image.open(run.folder(results) / "painted.jpg") as picture:
+        rgb = torch.from_numpy(np.array(picture)).movedim(-1, 0) / 255
+    rows = torch.stack([row.unflatten(-1, (len(PAINTED), -1)) for row in rgb.chunk(3, dim=1)])
+    return dict(zip(("gray", "painted", "photograph"), lab.rgb_to_lab(rows.movedim(3, 1)),
+                    strict=True))
 
 
 def difference(

@@ -202,7 +202,7 @@ def loss_curves(
         yardsticks: name -> held-out loss, drawn as dashed lines.
     """
     with plt.rc_context(STYLE):
-        figure, axes = _loss_panels({"_network": history}, yardsticks, height=3.2)
+        figure, axes = _loss_panels({"_network": [history]}, yardsticks, height=3.2)
         axes[1].legend(loc="upper right")
     return _done(figure)
 
@@ -216,15 +216,29 @@ def compare_losses(
         histories: name -> what `train.fit` returned.
         yardsticks: name -> held-out loss, drawn as dashed lines.
     """
+    return compare_seeds({name: [history] for name, history in histories.items()}, yardsticks)
+
+
+def compare_seeds(
+    histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]],
+    yardsticks: Mapping[str, float],
+) -> Figure:
+    """The same for several seeds: a line for their mean, a band from lowest to highest.
+
+    Args:
+        histories: name -> for each seed what `train.fit` returned, of one length.
+        yardsticks: name -> held-out loss, drawn as dashed lines.
+    """
     with plt.rc_context(STYLE):
         figure, axes = _loss_panels(histories, yardsticks, height=3.6)
         handles, labels = axes[1].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        ncols = len(labels) if len(labels) < 6 else -(-len(labels) // 2)
+        figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
     return _done(figure)
 
 
 def _loss_panels(
-    histories: Mapping[str, Sequence[Mapping[str, float]]],
+    histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]],
     yardsticks: Mapping[str, float],
     height: float,
 ) -> tuple[Figure, np.ndarray]:
@@ -236,9 +250,15 @@ def _loss_panels(
         (axes[0], "train_loss", "training photographs"),
         (axes[1], "val_loss", "held-out photographs"),
     ):
-        for name, history in histories.items():
-            epochs = [row["epoch"] for row in history]
-            axis.plot(epochs, [row[column] for row in history], label=name)
+        for name, seeds in histories.items():
+            epochs = [row["epoch"] for row in seeds[0]]
+            losses = np.array([[row[column] for row in history] for history in seeds])
+            (line,) = axis.plot(epochs, losses.mean(axis=0), label=name)
+            if len(seeds) > 1:
+                axis.fill_between(
+                    epochs, losses.min(axis=0), losses.max(axis=0),
+                    color=line.get_color(), alpha=0.2, linewidth=0,
+                )
         axis.set(title=title, xlabel="epoch", yscale="log")
         axis.locator_params(axis="x", integer=True)
     axes[0].set_ylabel("mean squared error of ab / 128")
@@ -247,6 +267,34 @@ def _loss_panels(
     axes[0].yaxis.set_major_formatter("{x:.3g}")
     axes[0].yaxis.set_minor_formatter("{x:.3g}")
     return figure, axes
+
+
+def intervals(
+    panels: Mapping[str, Mapping[str, tuple[float, float, float]]], xlabel: str, mark: float = 0
+) -> Figure:
+    """Values with their intervals, one row a name, one panel a title, on shared axes.
+
+    Args:
+        panels: title -> name -> (value, lower end, upper end); the same names in all.
+        mark: where a vertical line is drawn.
+    """
+    names = list(next(iter(panels.values())))
+    rows = np.arange(len(names))[::-1]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            1, len(panels), figsize=(WIDTH, 0.28 * len(names) + 1.0),
+            sharex=True, sharey=True, squeeze=False, layout="constrained",
+        )
+        for axis, (title, values) in zip(axes[0], panels.items(), strict=True):
+            value, low, high = np.array([values[name] for name in names]).T
+            colours = np.where(high < mark, "tab:blue", np.where(low > mark, "tab:red", "0.5"))
+            axis.hlines(rows, low, high, colors=colours, linewidth=2)
+            axis.scatter(value, rows, c=colours, s=22, zorder=3)
+            axis.axvline(mark, color="0.35", linestyle="--", linewidth=1)
+            axis.set(title=title, yticks=rows, ylim=(-0.6, len(names) - 0.4))
+        axes[0, 0].set_yticklabels(names)
+        figure.supxlabel(xlabel, fontsize=STYLE["axes.labelsize"])
+    return _done(figure)
 
 
 def attention(

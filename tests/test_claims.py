@@ -24,7 +24,8 @@ def test_claims_are_complete_and_name_variants_that_exist():
     names = [claim["id"] for claim in claims.ledger()]
     assert len(set(names)) == len(names) >= 14
     for claim in claims.ledger():
-        assert set(claim) == {"id", "section", "quote", "rule", "verdict"}
+        assert set(claim) == {"id", "title", "section", "quote", "rule", "verdict"}
+        assert claims.in_words(claim["rule"])[-1] in ".?" and "{" not in claims.in_words(claim["rule"])
         assert claim["verdict"] in claims.VERDICTS
         rule = claim["rule"]
         mentioned = [rule.get("one"), rule.get("other"), *rule.get("others", [])]

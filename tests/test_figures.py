@@ -116,3 +116,25 @@ def test_no_figure_stays_open(photos):
     figures.grid({"one": photos})
     figures.lab_plane((50,))
     assert not plt.get_fignums()
+
+
+def test_several_seeds_are_a_mean_and_a_band():
+    def history(*losses):
+        return [{"epoch": i, "train_loss": x, "val_loss": 2 * x} for i, x in enumerate(losses)]
+
+    figure = figures.compare_seeds({"a": [history(1, 4), history(3, 2)]}, {"gray": 5})
+    training, held_out = figure.axes
+    assert list(training.lines[0].get_ydata()) == [2, 3]
+    assert list(held_out.lines[0].get_ydata()) == [4, 6]
+    band = training.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() == 1 and band.max() == 4
+
+
+def test_intervals_are_coloured_by_their_side_of_the_mark():
+    rows = {"p": (-2, -3, -1), "q": (0.5, -1, 2), "r": (2, 1, 3)}
+    figure = figures.intervals({"here": rows, "there": rows}, "difference")
+    assert [axis.get_title() for axis in figure.axes] == ["here", "there"]
+    dots = figure.axes[0].collections[1]
+    assert dots.get_offsets()[:, 0].tolist() == [-2, 0.5, 2]
+    assert len({tuple(colour) for colour in dots.get_facecolors()}) == 3
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["p", "q", "r"]
