@@ -43,7 +43,7 @@ Recorded = dict[str, dict[str, dict]]
 
 
 def ledger() -> list[dict]:
-    """The claims in order: "id", "title", "section", "quote", "rule", and the "verdict" on record."""
+    """The claims in order: "id", "title", "section", "quote", "rule", the recorded "verdict"."""
     with resources.files("colorlib").joinpath("claims.toml").open("rb") as file:
         return tomllib.load(file)["claims"]
 

@@ -25,7 +25,8 @@ def test_claims_are_complete_and_name_variants_that_exist():
     assert len(set(names)) == len(names) >= 14
     for claim in claims.ledger():
         assert set(claim) == {"id", "title", "section", "quote", "rule", "verdict"}
-        assert claims.in_words(claim["rule"])[-1] in ".?" and "{" not in claims.in_words(claim["rule"])
+        words = claims.in_words(claim["rule"])
+        assert words[-1] in ".?" and "{" not in words
         assert claim["verdict"] in claims.VERDICTS
         rule = claim["rule"]
         mentioned = [rule.get("one"), rule.get("other"), *rule.get("others", [])]
