@@ -10,8 +10,8 @@ reproduced. Some yes and none no: partly. Anything else: not reproduced.
 - ``lowest``: the same, of one variant against several, on the data sets of the
   ablations.
 - ``fewer``: one variant has fewer weights than another.
-- ``sooner``: one variant's training loss comes below the other's last one in
-  fewer epochs; a comparison a seed, yes or open.
+- ``sooner``: one variant's training loss comes below the last one of each of
+  several in fewer epochs; a comparison a variant and seed, yes or open.
 - ``easier``: one variant's error, relative to painting everything in the mean
   colour, is lower on one data set than on another; a comparison a seed.
 - ``duller``: one variant's chroma ratio, the median over test photographs, is
@@ -61,8 +61,8 @@ _WORDS = {
     "lowest": "Is the error of {one} on the test photographs lower than that of each of: "
     "{others}? Paired by photograph, mean over seeds, 95 % interval.",
     "fewer": "Does {one} have fewer weights than {other}?",
-    "sooner": "Does the training loss of {one} come below the last one of {other} in fewer "
-    "epochs, with every seed?",
+    "sooner": "Does the training loss of {one} come in fewer epochs below the last one of: "
+    "{others}, with every seed?",
     "easier": "Is the error of {one}, as a share of that of painting everything in the mean "
     "colour, lower on {data} than on {than}, with every seed?",
     "duller": "Is the chroma ratio of {one}, the median over test photographs, lower on {data} "
@@ -71,8 +71,8 @@ _WORDS = {
     "data set? 95 % interval.",
     "overfits": "Does the training loss of {one} fall below a tenth of that of painting "
     "everything in the mean colour, with every seed?",
-    "looks": "Do the positions of {one} look at more different places after training than "
-    "before, on each data set and with every seed?",
+    "looks": "Do the positions of a photograph look at more different places after training "
+    "of {one} than before, on each data set and with every seed?",
     "sizes": "Does {one} take photographs of {sizes} pixels, answer in the same size, and get "
     "a gradient from each?",
     "none": "It cannot be tested here: {why}.",
@@ -168,16 +168,16 @@ def _fewer(rule: dict, runs: _Runs) -> list[dict] | None:
 
 
 def _sooner(rule: dict, runs: _Runs) -> list[dict] | None:
-    pairs = runs.pairs(runs.plan["ablations"], rule["one"], [rule["other"]])
+    pairs = runs.pairs(runs.plan["ablations"], rule["one"], rule["others"])
     rows = []
-    for data, _, ours, theirs in pairs or []:
+    for data, name, ours, theirs in pairs or []:
         for one, other in zip(ours, theirs, strict=False):
             last = other["history"][-1]
             reached = [
                 row["epoch"] for row in one["history"] if row["train_loss"] < last["train_loss"]
             ]
             when = min(reached, default=None)
-            rows.append({"data": data, "one": when, "other": last["epoch"],
+            rows.append({"data": data, "against": name, "one": when, "other": last["epoch"],
                          "outcome": _or_open(when and when < last["epoch"])})
     return rows or None
 

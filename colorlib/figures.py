@@ -270,13 +270,15 @@ def _loss_panels(
 
 
 def intervals(
-    panels: Mapping[str, Mapping[str, tuple[float, float, float]]], xlabel: str, mark: float = 0
+    panels: Mapping[str, Mapping[str, tuple[float, float, float]]],
+    xlabel: str,
+    mark: float | None = 0,
 ) -> Figure:
     """Values with their intervals, one row a name, one panel a title, on shared axes.
 
     Args:
         panels: title -> name -> (value, lower end, upper end); the same names in all.
-        mark: where a vertical line is drawn.
+        mark: where a vertical line is drawn; an interval below it is blue, one above red.
     """
     names = list(next(iter(panels.values())))
     rows = np.arange(len(names))[::-1]
@@ -287,10 +289,12 @@ def intervals(
         )
         for axis, (title, values) in zip(axes[0], panels.items(), strict=True):
             value, low, high = np.array([values[name] for name in names]).T
-            colours = np.where(high < mark, "tab:blue", np.where(low > mark, "tab:red", "0.5"))
+            colours = np.full(len(rows), "0.5", dtype=object)
+            if mark is not None:
+                colours[high < mark], colours[low > mark] = "tab:blue", "tab:red"
+                axis.axvline(mark, color="0.35", linestyle="--", linewidth=1)
             axis.hlines(rows, low, high, colors=colours, linewidth=2)
             axis.scatter(value, rows, c=colours, s=22, zorder=3)
-            axis.axvline(mark, color="0.35", linestyle="--", linewidth=1)
             axis.set(title=title, yticks=rows, ylim=(-0.6, len(names) - 0.4))
         axes[0, 0].set_yticklabels(names)
         figure.supxlabel(xlabel, fontsize=STYLE["axes.labelsize"])

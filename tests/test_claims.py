@@ -94,7 +94,7 @@ def test_fewer_sooner_easier_below():
     assert verdict(everywhere(a=many, b=few), **rule) == "not reproduced"
 
     quick, slow = runs(1, 1, 1, curve=(2, 0.9, 0.8)), runs(1, 1, 1, curve=(3, 2, 1))
-    rule = {"kind": "sooner", "one": "a", "other": "b"}
+    rule = {"kind": "sooner", "one": "a", "others": ["b"]}
     assert verdict({"coast": {"a": quick, "b": slow}}, **rule) == "reproduced"
     assert verdict({"coast": {"a": slow, "b": quick}}, **rule) == "not reproduced"
 
@@ -118,7 +118,7 @@ def test_fewer_sooner_easier_below():
 def test_one_seed_of_three_speaks_neither_for_nor_against():
     quick, slow = runs(1, 1, 1, curve=(2, 0.9, 0.8)), runs(1, 1, 1, curve=(3, 2, 1))
     mixed = [quick[0], quick[1], slow[2]]
-    rule = {"kind": "sooner", "one": "a", "other": "b"}
+    rule = {"kind": "sooner", "one": "a", "others": ["b"]}
     assert verdict({"coast": {"a": mixed, "b": slow}}, **rule) == "partly"
 
 
