@@ -1,4 +1,4 @@
-.PHONY: book test notebooks clean
+.PHONY: book test lint notebooks clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,6 +15,10 @@ book: $(BIN)/.ready  ## build the HTML; every chapter is executed, any failure f
 
 test: $(BIN)/.ready  ## run the unit tests and re-run every notebook against its outputs
 	$(BIN)/python -m pytest
+
+lint: $(BIN)/.ready  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 notebooks: $(BIN)/.ready  ## make the .ipynb files anew from the .py files, and execute them
 	for chapter in book/*.py; do \

@@ -38,7 +38,7 @@ from colorlib.experiments import declared, difference
 
 VERDICTS = ("reproduced", "partly", "not reproduced", "not testable here", "not run yet")
 
-Recorded = dict[str, dict[str, dict]]
+Recorded = dict[str, dict[str, list[dict]]]
 """What `experiments.recorded` returns: data set -> variant -> runs."""
 
 
@@ -118,14 +118,18 @@ class _Runs:
         wanted = 1 if variant in ("gray", "mean-colour") else self.plan["seeds"]
         return found if len(found) >= wanted else None
 
-    def pairs(self, names: list[str], one: str, others: list[str]):
+    def pairs(
+        self, names: list[str], one: str, others: list[str]
+    ) -> list[tuple[str, str, list[dict], list[dict]]] | None:
         """(data, other, runs of one, runs of the other), or None if any is missing."""
-        found = [
-            (data, other, self.of(data, one), self.of(data, other))
-            for data in names
-            for other in others
-        ]
-        return found if all(row[2] and row[3] for row in found) else None
+        found = []
+        for data in names:
+            for other in others:
+                ours, theirs = self.of(data, one), self.of(data, other)
+                if not ours or not theirs:
+                    return None
+                found.append((data, other, ours, theirs))
+        return found
 
 
 def _outcome(low: float, high: float) -> str:
@@ -160,7 +164,7 @@ def _lowest(rule: dict, runs: _Runs) -> list[dict] | None:
 
 def _fewer(rule: dict, runs: _Runs) -> list[dict] | None:
     pairs = runs.pairs(runs.plan["data"], rule["one"], [rule["other"]])
-    return pairs and [
+    return None if pairs is None else [
         {"data": data, "one": ours[0]["weights"], "other": theirs[0]["weights"],
          "outcome": "yes" if ours[0]["weights"] < theirs[0]["weights"] else "no"}
         for data, _, ours, theirs in pairs
@@ -185,7 +189,9 @@ def _sooner(rule: dict, runs: _Runs) -> list[dict] | None:
 def _easier(rule: dict, runs: _Runs) -> list[dict] | None:
     def relative(data: str) -> list[float] | None:
         mean, network = runs.of(data, "mean-colour"), runs.of(data, rule["one"])
-        return mean and network and [_error(run) / _error(mean[0]) for run in network]
+        if not mean or not network:
+            return None
+        return [_error(run) / _error(mean[0]) for run in network]
 
     return _lower_by_seed(rule, relative)
 
@@ -193,7 +199,9 @@ def _easier(rule: dict, runs: _Runs) -> list[dict] | None:
 def _duller(rule: dict, runs: _Runs) -> list[dict] | None:
     def chroma(data: str) -> list[float] | None:
         network = runs.of(data, rule["one"])
-        return network and [np.median(run["scores"]["chroma_ratio"]).item() for run in network]
+        if not network:
+            return None
+        return [np.median(run["scores"]["chroma_ratio"]).item() for run in network]
 
     return _lower_by_seed(rule, chroma)
 
@@ -202,7 +210,9 @@ def _lower_by_seed(
     rule: dict, value: Callable[[str], list[float] | None]
 ) -> list[dict] | None:
     here, there = value(rule["data"]), value(rule["than"])
-    return here and there and [
+    if not here or not there:
+        return None
+    return [
         {"data": rule["data"], "one": one, "other": other, "outcome": _or_open(one < other)}
         for one, other in zip(here, there, strict=False)
     ]

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -87,7 +87,9 @@ def colorize(
     bar = tqdm(jobs, unit="photo", leave=False, disable=None if len(jobs) > 1 else True)
     try:
         for job in bar:
-            told = {"photo": str(job.photo), "out": job.out and str(job.out), "error": job.error}
+            told: dict[str, Any] = {
+                "photo": str(job.photo), "out": job.out and str(job.out), "error": job.error
+            }
             start = time.perf_counter()
             if job.error is None and painter is not None:
                 told |= _paint(job, painter, working_size, strength, overwrite)
@@ -120,6 +122,7 @@ def _paint(
     job: files.Job, painter: Painter, working_size: int | None, strength: float, overwrite: bool
 ) -> dict:
     """Colorize one photograph: its size, or the error in a sentence."""
+    assert job.out, "a job without an error has a place to write to"
     try:
         painted = painter(files.read(job.photo), working_size, strength)
         files.save(painted, job.out, overwrite)
@@ -219,7 +222,7 @@ def train(
     )
     device = _device(device)
     source = load_weights(zoo.find(init)) if init else None
-    start = read_about(zoo.find(init)) if init else None
+    start = read_about(zoo.find(init)) if init else {}
     if source and not preset:
         watcher = Prior(**start["prior"]) if start.get("prior") else None
         model = source
@@ -237,7 +240,7 @@ def train(
         if source:
             transfer(source, model)
     # Held-out photographs are seen whole, at the size at which the network sees its crops.
-    sizes = {"train": size, "val": size if scale is None else settings.crop}
+    sizes = {"train": size, "val": size if scale is None else settings.crop or size}
     packs = {split: _packed(data, split, side, watcher, device) for split, side in sizes.items()}
     if min_chroma > 0:
         packs["train"] = packs["train"].colourful(min_chroma)

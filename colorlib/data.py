@@ -142,7 +142,8 @@ def _fetch(url: str, folder: Path, progress: bool) -> Path:
     except (requests.ConnectionError, requests.Timeout) as error:
         raise ColorlibError(f"cannot reach {url}: check the network and try again") from error
     except requests.HTTPError as error:
-        raise ColorlibError(f"{url} could not be had ({error.response.status_code})") from error
+        status = getattr(error.response, "status_code", "no answer")
+        raise ColorlibError(f"{url} could not be had ({status})") from error
     except requests.RequestException as error:
         raise ColorlibError(f"the download of {url} broke off: try again") from error
 
@@ -312,7 +313,7 @@ class Packed:
                 f"embeddings must have shape ({len(self.pixels)}, 2, E), not {embeddings.shape}"
             )
         key = hashlib.sha256(self.key.encode())
-        key.update(np.ascontiguousarray(embeddings))
+        key.update(np.ascontiguousarray(embeddings).data)
         return replace(self, key=key.hexdigest(), embeddings=embeddings)
 
     def select(self, which: Sequence[int] | np.ndarray) -> "Packed":
@@ -432,8 +433,8 @@ def _data_dir() -> Path | None:
 
 
 def _table(name: str) -> list[dict[str, str]]:
-    with resources.files("colorlib").joinpath("splits", name).open(newline="") as file:
-        return list(csv.DictReader(file))
+    text = resources.files("colorlib").joinpath("splits", name).read_text()
+    return list(csv.DictReader(text.splitlines()))
 
 
 def _verified(path: Path, name: str, sha256: str, remedy: str) -> Photo:

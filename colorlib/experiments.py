@@ -432,7 +432,8 @@ def _worker(tasks, ended, results: Path, work: Path, device: str, commit: str | 
 
 def _end_with_parent() -> None:
     """Nobody waits for what a worker does once its parent has been killed."""
-    parent_process().join()
+    if parent := parent_process():
+        parent.join()
     os._exit(1)
 
 

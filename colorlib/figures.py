@@ -5,11 +5,13 @@ once, as the value of their cell, and nowhere else.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 from torch import Tensor
 
@@ -17,7 +19,7 @@ from colorlib import lab
 
 WIDTH = 7.5  # inches; the width of a page's text
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": 150,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -98,9 +100,8 @@ def sheet(photos: Tensor, names: Sequence[str] = (), columns: int = 8) -> Figure
             columns,
             figsize=(WIDTH, rows * (side + (below or 0.02))),
             squeeze=False,
-            layout="constrained",
+            layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.01, wspace=0, hspace=0),
         )
-        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.01, wspace=0, hspace=0)
         for axis in axes.flat[len(photos) :]:
             axis.axis("off")
         for axis, rgb in zip(axes.flat, _rgb(photos), strict=False):

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -72,7 +72,8 @@ def upright(image: Image.Image) -> Image.Image:
     if profile:
         try:
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            return ImageCms.profileToProfile(image, own, _SRGB, outputMode="RGB")
+            converted = ImageCms.profileToProfile(image, own, _SRGB, outputMode="RGB")
+            return cast(Image.Image, converted)  # None only if asked to work in place
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # a damaged profile, or one for another kind of image, says nothing
     if image.mode.startswith("I") or image.mode == "F":  # which convert() would clip
@@ -159,8 +160,10 @@ def save(image: Image.Image, path: Path, overwrite: bool = False) -> None:
     suffix = path.suffix.lower()
     if image.mode == "RGBA" and suffix not in _WITH_ALPHA:
         image = image.convert("RGB")
-    kept = {name: image.info[name] for name in ("exif", "dpi", "icc_profile") if name in image.info}
-    options = _QUALITY.get(suffix, {})
+    kept: dict[str, Any] = {
+        name: image.info[name] for name in ("exif", "dpi", "icc_profile") if name in image.info
+    }
+    options: dict[str, Any] = _QUALITY.get(suffix, {})
 
     def fill(part: Path) -> None:
         try:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from colorlib import lab
 from colorlib.data import Packed
+from colorlib.models import Colorizer
 
 
 def ab_mse(predicted: Tensor, true: Tensor) -> float:
@@ -120,7 +121,7 @@ def scores(
 
 @torch.no_grad()
 def looking(
-    model: torch.nn.Module, photographs: Packed, device: str | torch.device = "cpu"
+    model: Colorizer, photographs: Packed, device: str | torch.device = "cpu"
 ) -> dict[str, float]:
     """How selective a network's attention is, and whether positions look at different places.
 
@@ -172,7 +173,8 @@ def rmse_in_lab(mse: float) -> float:
 
 def mean_colour(photographs: Packed) -> Tensor:
     """The mean of ab / 128 over all pixels, shape (2,)."""
-    return sum(ab.mean(dim=(1, 2)) for ab in _each_ab(photographs)) / len(photographs)
+    means = (ab.mean(dim=(1, 2)) for ab in _each_ab(photographs))
+    return sum(means, start=torch.zeros(2)) / len(photographs)
 
 
 def yardsticks(train: Packed, held_out: Packed) -> dict[str, float]:

@@ -16,6 +16,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -273,7 +274,8 @@ class Attention(nn.Module):
             self.v = nn.Linear(channels, 1, bias=False)
         self.W_c = nn.Linear(2 * channels, channels)
         for layer in self.children():
-            nn.init.xavier_uniform_(layer.weight)
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(self.W_c.bias)
 
     def forward(self, target: Tensor, source: Tensor) -> Tensor:
@@ -353,7 +355,7 @@ class Decoder(nn.Sequential):
     @property
     def last(self) -> nn.Conv2d:
         """The convolution that paints: to a and b."""
-        return self[-3]
+        return cast(nn.Conv2d, self[-3])
 
 
 class TanhDerivative(nn.Module):
@@ -429,7 +431,12 @@ class Colorizer(nn.Module):
         """The weights alpha_ts of a network with attention: (B, T, S).
 
         T and S count the positions of the map, row by row.
+
+        Raises:
+            ValueError: a network without attention.
         """
+        if self.attention is None:
+            raise ValueError("a network without attention attends to nothing")
         mixed, source = self.maps(L, embedding)
         return self.attention.weights(_positions(mixed), _positions(source))
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import requests
@@ -86,6 +87,11 @@ class Prior(nn.Module):
         ColorlibError: timm knows no such classifier; its weights cannot be
             had, or do not fit. Random weights are never used instead.
     """
+
+    net: Any  # timm's classifiers share more methods than a Module has
+    mean: Tensor
+    std: Tensor
+    features: int
 
     def __init__(self, spec: Spec | None = None, **fields):
         super().__init__()
@@ -196,8 +202,8 @@ def embed(
             )
             for start in progress(range(0, len(photos), 16)):
                 some = photos[start : start + 16]
-                rgb = np.stack([data.decode(photo.path, prior.spec.size) for photo in some])
-                rgb = torch.from_numpy(rgb).to(device).permute(0, 3, 1, 2).float() / 255
+                pixels = np.stack([data.decode(photo.path, prior.spec.size) for photo in some])
+                rgb = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
                 if upside_down:
                     rgb = rgb.flip(-2)
                 L, _ = lab.normalize(lab.rgb_to_lab(rgb))

@@ -9,11 +9,12 @@ import csv
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ from colorlib.data import Packed
 from colorlib.errors import ColorlibError
 from colorlib.models import Colorizer, save_weights, write_tensors
 
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "sgd": torch.optim.SGD,
     "momentum": partial(torch.optim.SGD, momentum=0.9),
@@ -183,7 +184,7 @@ def fit(
     device = torch.device(device)
     processes = Processes.join(device)
     _check(train, val, settings, processes)
-    model.to(device, memory_format=torch.channels_last)
+    model.to(device).to(memory_format=torch.channels_last)
     optimizer = OPTIMIZERS[settings.optimizer](model.parameters(), lr=settings.learning_rate)
     average = _average(model, settings)
     run = {
@@ -203,7 +204,7 @@ def fit(
     if settings.compile:
         model.compile()
     wrapped = processes.wrap(model)
-    judged = model if average is None else average.module
+    judged = model if average is None else cast(Colorizer, average.module)
     epochs = tqdm(
         range(len(history), settings.epochs),
         unit="epoch",
@@ -283,7 +284,7 @@ def _epoch(
 ) -> float:
     """One pass over the training photographs; returns the mean loss."""
     model.train()
-    total = seen = 0
+    total = seen = 0.0
     batches = _batches(train, settings, epoch, device, processes)
     for (L, embedding, ab), share in batches:
         with torch.autocast(device.type, torch.bfloat16, settings.bf16):
@@ -337,7 +338,7 @@ def _batches(
 
 def _crop(rgb: Tensor, settings: Settings, random: np.random.Generator) -> Tensor:
     """A random square of a photograph (3, S, S), at its own scale or resized."""
-    side = settings.crop
+    side = settings.crop or rgb.shape[-1]
     if settings.scale is not None:
         side = max(1, round(random.uniform(settings.scale, 1) * rgb.shape[-1]))
     y, x = random.integers(0, rgb.shape[-1] - side + 1, size=2)

@@ -102,10 +102,10 @@ def attention(photo: Tensor, alpha: Tensor, start: tuple[int, int], alt: str, na
 
 
 def _widget(kind: str, name: str, content: str, told: dict | None = None) -> HTML:
-    told = "".join(f' data-{key}="{value}"' for key, value in (told or {}).items())
+    attributes = "".join(f' data-{key}="{value}"' for key, value in (told or {}).items())
     return HTML(
         f"<style>{_file('widgets.css')}</style>"
-        f'<div class="cl-widget cl-{kind}" id="{name}"{told}>{content}</div>'
+        f'<div class="cl-widget cl-{kind}" id="{name}"{attributes}>{content}</div>'
         f"<script>(() => {{\n{_file('widgets.js')}\n"
         f'{kind}(document.getElementById("{name}"));\n}})();</script>'
     )
