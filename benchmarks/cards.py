@@ -18,13 +18,11 @@ from colorlib import data, metrics, models, priors, zoo
 def scores(path: Path, name: str) -> dict:
     """Mean squared errors of ab / 128 over the test photographs of a data set."""
     model, about = models.load_weights(path), models.read_about(path)
-    packed = {}
-    for split in ("train", "test"):
-        photos = data.photos(name, split)
-        packed[split] = data.pack(photos, about["size"])
-        if model.config.embedding and split == "test":
-            seen = priors.embed(photos, priors.Prior(**about["prior"]))
-            packed[split] = packed[split].with_embeddings(seen)
+    prior = priors.Prior(**about["prior"]) if model.config.embedding else None
+    packed = {
+        split: priors.packed(data.photos(name, split), about["size"], prior)
+        for split in ("train", "test")
+    }
     rows = {
         "gray": metrics.constant(torch.zeros(2)),
         "mean colour": metrics.constant(metrics.mean_colour(packed["train"])),

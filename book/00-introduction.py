@@ -32,7 +32,7 @@ if importlib.util.find_spec("colorlib") is None:
     )
 
 # %% tags=["hide-input"]
-from colorlib import colorize, data, figures
+from colorlib import colorize, data, figures, widgets
 
 # %% mystnb={"figure": {"caption": "Left: what the network is given. Middle: what it paints, with the weights that come with the library. Right: the photograph. None of the three photographs was used in training.", "name": "fig-first-light"}, "image": {"alt": "Three photographs in rows: a large tree on a lawn, the Eiffel Tower under a blue sky, a path through a park; each in gray, as painted by the network, and in true colour."}}
 held_out = {
@@ -47,6 +47,16 @@ painted = figures.batch(
 figures.grid({
     "gray": gray, "painted": painted, "photograph": some.lab()
 })
+
+# %% [markdown]
+# Move the slider: left of it is what the network painted, right of it the
+# photograph.
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+widgets.compare(
+    figures.images(painted)[1], figures.images(some.lab())[1],
+    ("painted", "photograph"), "The Eiffel Tower", "eiffel",
+)
 
 # %% [markdown]
 # ## The paper in one page

@@ -31,7 +31,7 @@ if importlib.util.find_spec("colorlib") is None:
 import torch
 from skimage.color import rgb2lab
 
-from colorlib import data, figures, lab
+from colorlib import data, figures, lab, widgets
 
 # %% [markdown]
 # ## What the paper says
@@ -157,6 +157,14 @@ print("colorlib:", " ".join(f"{v:.2f}" for v in values))
 
 # %% mystnb={"figure": {"caption": "The colours of sRGB in the plane of a and b, at four lightnesses. The white area around them exists in Lab, but no screen shows it.", "name": "fig-plane"}, "image": {"alt": "Four square plots with axes a and b from -128 to 128. Each shows a coloured patch around the centre, green to the left, red to the right, blue below and yellow above; the patch is largest at medium lightness and small and yellow-green near white."}}
 figures.lab_plane([20, 50, 75, 95])
+
+# %% [markdown]
+# To get a feeling for it, keep L fixed and move a and b: drag in the plane,
+# or use the sliders (arrow keys work too). Then change L, and see the area
+# grow and shrink.
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+widgets.lab_plane(60)
 
 # %%
 steps = torch.linspace(0, 1, 52)

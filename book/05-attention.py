@@ -35,7 +35,16 @@ import math
 
 import torch
 
-from colorlib import data, figures, lab, metrics, models, priors, train
+from colorlib import (
+    data,
+    figures,
+    lab,
+    metrics,
+    models,
+    priors,
+    train,
+    widgets,
+)
 
 # %% [markdown]
 # ## What the paper says
@@ -511,7 +520,19 @@ figures.attention(
 )
 
 # %% [markdown]
-# A single map is easy to tell a story about: in the upper row, say, that
+# Four positions are few. Below are all of the first photograph's: click
+# one, or move the sliders, and see what it attends to.
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+widgets.attention(
+    test.lab([rows[0]])[0],
+    alpha[rows[0]].view(side, side, side, side),
+    (1, 9), "The Eiffel Tower under a blue sky", "looks",
+)
+
+# %% [markdown]
+# A single map is easy to tell a story about: in the upper row of the
+# figure, say, that
 # the sky position consults the sky around it. Now look from left to right.
 # The lawn positions have other maps, but they do not consult lawns: they
 # too prefer something at the upper edge or in the crown. No rule like "a

@@ -29,7 +29,7 @@ from colorlib.models import (
     read_about,
     transfer,
 )
-from colorlib.priors import Prior, embed
+from colorlib.priors import Prior, packed
 
 app = typer.Typer(
     help="Colorize grayscale photographs, and train the networks that do.",
@@ -409,12 +409,8 @@ def _packed(
 ) -> data_sets.Packed:
     """Photographs of several data sets as one, with what a prior makes of them."""
     photos = [photo for name in names for photo in data_sets.photos(name, split)]
-    bar = partial(tqdm, desc=f"packing {split}", leave=False)
-    packed = data_sets.pack(photos, size, progress=bar)
-    if prior is None:
-        return packed
-    bar = partial(tqdm, desc=f"embedding {split}", leave=False)
-    return packed.with_embeddings(embed(photos, prior, device, progress=bar))
+    bar = partial(tqdm, desc=f"reading {split}", leave=False)
+    return packed(photos, size, prior, device, bar)
 
 
 def _fields(settings: list[str]) -> dict:

@@ -41,7 +41,7 @@ from colorlib import data as data_sets
 from colorlib import files, lab, metrics, models
 from colorlib import train as training
 from colorlib.errors import ColorlibError
-from colorlib.priors import Prior, embed
+from colorlib.priors import Prior, embed, packed
 
 _HERE = Path(__file__).parent
 RESULTS = next(
@@ -151,7 +151,7 @@ def perform(
     seeing = models.preset_config(variant["preset"]).embedding > 0
     prior = Prior(**variant.get("prior", {})) if seeing else None
     packs = {
-        split: _packed(run.data, split, scale["size"], prior, device)
+        split: packed(data_sets.photos(run.data, split), scale["size"], prior, device)
         for split in data_sets.SPLITS
     }
     if "photos" in variant:
@@ -216,14 +216,6 @@ def perform(
     shutil.rmtree(run.folder(work), ignore_errors=True)
 
 
-def _packed(
-    name: str, split: str, size: int, prior: Prior | None, device: str
-) -> data_sets.Packed:
-    photos = data_sets.photos(name, split)
-    packed = data_sets.pack(photos, size)
-    return packed.with_embeddings(embed(photos, prior, device)) if prior else packed
-
-
 def _elsewhere(
     run: Run, test: data_sets.Packed, scale: dict, prior: Prior | None, device: str
 ) -> Iterator[tuple[str, data_sets.Packed]]:
@@ -236,7 +228,8 @@ def _elsewhere(
     for name in scale["data"]:
         if name != run.data:
             with suppress(ColorlibError):
-                yield name, _packed(name, "test", scale["size"], prior, device)
+                photos = data_sets.photos(name, "test")
+                yield name, packed(photos, scale["size"], prior, device)
 
 
 def _paint(

@@ -213,6 +213,27 @@ def embed(
     return np.load(folder / "embeddings.npy", mmap_mode="r")
 
 
+def packed(
+    photos: Sequence[data.Photo],
+    size: int,
+    prior: Prior | None = None,
+    device: str | torch.device = "cpu",
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> data.Packed:
+    """Photographs packed (`data.pack`), with what a prior, if there is one, makes of them.
+
+    Args:
+        photos: from `data.photos`; lists may be added together.
+        size: side in pixels.
+        prior, device: as for `embed`.
+        progress: wraps each of the two loops.
+    """
+    found = data.pack(photos, size, progress)
+    if prior is None:
+        return found
+    return found.with_embeddings(embed(photos, prior, device, progress))
+
+
 def _timm():
     """timm, imported when it is needed: it takes its time, and warns of widgets in notebooks."""
     with warnings.catch_warnings():

@@ -1,0 +1,51 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Errata and decisions
+#
+# What the paper gets wrong or leaves open, and what this book does instead,
+# on one page. Where both ways can be run, the switch is named: an argument
+# of `models.build` or `priors.Prior`, and `--set NAME=VALUE` of
+# `colorlib train`. The page is generated from the library's settings, and a
+# test holds the two together.
+
+# %% tags=["remove-cell"]
+# On Colab, install the library; anywhere else it is already there.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("colorlib") is None:
+    source = "https://github.com/colorlib/attention-colorization"
+    subprocess.check_call(
+        [sys.executable, "-m", "pip", "install", "-q",
+         f"colorlib @ git+{source}"]
+    )
+
+# %% tags=["hide-input"]
+from IPython.display import Markdown
+
+from colorlib.decisions import decisions, switch
+
+paragraphs = []
+for entry in decisions():
+    where = entry["section"]
+    where = where if where == "abstract" else f"section {where}"
+    number = entry["chapter"][:2].lstrip("0")
+    set_by = f" {switch(entry)}." if switch(entry) else ""
+    paragraphs.append(
+        f"**{entry['topic'].capitalize()}**\n\n"
+        f"> {entry['says']} ({where})\n\n"
+        f"{entry['trouble']} *We decide:* {entry['decision']}{set_by}"
+        f" ([Chapter {number}]({entry['chapter']}.ipynb))"
+    )
+Markdown("\n\n".join(paragraphs))
+
+# %% [markdown]
+# All slips that can be run, at once, are the preset `as-written`.
