@@ -1,7 +1,9 @@
 """Each chapter is a pair, .py to edit and .ipynb executed from it; both must stay what they are."""
 
 import ast
+import importlib.util
 import re
+import subprocess
 from pathlib import Path
 
 import jupytext
@@ -107,6 +109,20 @@ def test_lines_of_output_fit_the_page(notebook):
         for output in cell.outputs:
             for line in output.get("text", "").splitlines():
                 assert len(line) <= 86, line
+
+
+def test_the_install_cell_asks_pip_for_this_repository_and_only_if_needed(source, monkeypatch):
+    calls = []
+    monkeypatch.setattr(subprocess, "check_call", calls.append)
+    cell = code(source)[0].source
+    exec(cell, {})
+    assert not calls  # it is here
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    exec(cell, {})
+    ((*command, wanted),) = calls
+    assert command[1:4] == ["-m", "pip", "install"]
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    assert wanted == f"colorlib @ git+{repository}"
 
 
 def test_on_colab_the_first_cell_installs_and_directives_are_readable(source):
