@@ -98,7 +98,7 @@ def judge(rule: dict, recorded: Recorded, scale: str) -> tuple[str, list[dict]]:
         return "not testable here", []
     plan = declared()["scales"][scale]
     rows = _RULES[rule["kind"]](rule, _Runs(recorded, plan))
-    if rows is None:
+    if not rows:
         return "not run yet", []
     won, lost = (sum(row["outcome"] == outcome for row in rows) for outcome in ("yes", "no"))
     if won == len(rows):

@@ -122,6 +122,12 @@ def test_one_seed_of_three_speaks_neither_for_nor_against():
     assert verdict({"coast": {"a": mixed, "b": slow}}, **rule) == "partly"
 
 
+def test_without_comparisons_nothing_is_reproduced():
+    rule = {"kind": "lowest", "one": "fusion", "others": ["sgd"]}
+    scale = "minutes-128"  # which declares no ablations
+    assert claims.judge(rule, {}, scale) == ("not run yet", [])
+
+
 def test_overfits_looks_sizes():
     def told(*values) -> list[dict]:
         return [
