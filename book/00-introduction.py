@@ -86,7 +86,7 @@ widgets.compare(
 #
 # ([chapter 5](05-attention.ipynb)).
 #
-# **The evidence.** Two curves of training loss, one figure of
+# **The evidence.** Two curves of training loss, one figure that compares
 # pictures, no numbers:
 #
 # > our model gives slightly better results as compared to the baseline
@@ -116,7 +116,7 @@ widgets.compare(
 # A page trains a real network on real photographs, but a minute on a CPU
 # does not make a good one. So the book always says which picture comes
 # from which scale, and always shows what it costs to do nothing: *gray*
-# and *mean colour* are rows of every table.
+# and *mean colour* stand in every comparison of losses.
 
 # %% [markdown]
 # ## How to read it
@@ -131,6 +131,7 @@ widgets.compare(
 # *As a user*: install the library and colorize a photograph of your own:
 #
 # ```
+# pip install git+https://github.com/colorlib/attention-colorization
 # colorlib colorize photo.jpg --out photo-in-colour.png
 # ```
 #

@@ -86,8 +86,10 @@ for name, x, y in (
 
 # %% [markdown]
 # Red, green and blue nearly repeat each other; lightness says next to
-# nothing, *linearly*, about colour. So a network that is to find colour
-# in L must look further than one pixel: it must recognise what it sees.
+# nothing about colour, as far as a straight line can tell. (Chapter 8 tries
+# the best table from L to colour, and finds it no better than one constant.)
+# So a network that is to find colour in L must look further than one pixel:
+# it must recognise what it sees.
 
 # %% [markdown]
 # ## From sRGB to Lab, step by step
@@ -190,7 +192,8 @@ for name, channel in zip("Lab", cube, strict=True):
 batch = photos.lab([tulips, photos.names.index("building2-3.png")])
 L, ab = lab.normalize(batch)
 print("input ", tuple(L.shape), f"{L.min():+.2f} to {L.max():+.2f}")
-print("target", tuple(ab.shape), f"{ab.min():+.2f} to {ab.max():+.2f}")
+print("target", tuple(ab.shape), f"{ab.min():+.2f} to {ab.max():+.2f},"
+      f" {ab.abs().mean():.2f} in the mean, signs aside")
 
 # %% [markdown]
 # Most targets are small: photographs are not made of pure sRGB primaries.
@@ -218,7 +221,7 @@ L, ab = batch[:, :1], batch[:, 1:]
 colour_blurred = torch.cat((L, blur(ab)), dim=1)
 lightness_blurred = torch.cat((blur(L), ab), dim=1)
 
-# %% mystnb={"figure": {"caption": "Left: two photographs. Middle: only their colour is blurred. Right: only their lightness is blurred, by the same amount.", "name": "fig-blur"}, "image": {"alt": "A tulip bed and a house under a blue sky, three times each. With blurred colour the pictures look nearly like the originals; with blurred lightness all detail is gone."}}
+# %% mystnb={"figure": {"caption": "Left: two photographs. Middle: only their colour is blurred. Right: only their lightness is blurred, by the same amount.", "name": "fig-blur"}, "image": {"alt": "A tulip bed and an apartment house under a blue sky, three times each. With blurred colour the house looks as before, the tulips are paler and their blue undergrowth is gray; with blurred lightness nearly all detail is gone."}}
 figures.grid({
     "photograph": batch,
     "blurred a and b": colour_blurred,
@@ -227,7 +230,8 @@ figures.grid({
 
 # %% [markdown]
 # This is why colorization is possible at all with a modest network:
-# colour may be coarse as long as L is exact, and L we have. It is also
+# colour may be coarse as long as L is exact, and L we have. (Not as coarse
+# as here, if what is coloured is small: the tulips fade.) It is also
 # why JPEG files keep colour at half resolution, and why our network can
 # afford to predict a and b coarsely and enlarge them.
 #

@@ -80,10 +80,23 @@ print(tuple(picture.shape), "->", tuple(down(picture).shape),
 
 # %% [markdown]
 # Three strides of two make an eighth. What is lost in detail is gained in
-# view: each position of the small map has seen a large piece of the
-# photograph, and it has 256 numbers to describe it. The paper speaks of a
-# "latent space vector"; it is a map, with a place for every eight by
-# eight pixels.
+# view. A convolution sees one position more on each side, and after a
+# stride, a step to the next position is twice as wide in the photograph:
+
+# %%
+seen, step = 1, 1
+for channels, stride in models.ENCODER:
+    seen, step = seen + 2 * step, step * stride
+    print(f"{channels:4} channels, stride {stride}: sees"
+          f" {seen} x {seen} pixels")
+
+# %% [markdown]
+# So each position of the small map has seen a piece of 75 x 75 pixels, and
+# it has 256 numbers to describe it. That is nearly all of the 64 x 64 pixels
+# of this page's crops, and less than a tenth of the area of a photograph of
+# 256 x 256. Keep it in mind: it decides how much a prior (chapter 4) or
+# attention (chapter 5) can still add. (The paper speaks of a "latent space
+# vector"; it is a map, with a place for every eight by eight pixels.)
 
 # %% [markdown]
 # ## The modules
@@ -121,8 +134,7 @@ print(f"encoder {count(plain.encoder):,} weights")
 print(f"decoder {count(plain.decoder):,} weights")
 
 # %% [markdown]
-# Nearly all weights sit in the encoder: finding out what is in the
-# picture is the hard part, painting it is not.
+# Nearly all weights sit in the encoder, where the maps have most channels.
 
 # %% [markdown]
 # ## Activation, and an erratum
@@ -154,11 +166,13 @@ figures.lines(
 # Random first weights decide how large the numbers are that travel
 # through the network. Too small, and after a dozen layers nothing is
 # left; too large, and tanh saturates. *Xavier* (Glorot and Bengio 2010)
-# makes the variance of weights $2 / (n_\text{in} + n_\text{out})$; *He*
-# (He et al. 2015) makes it $2 / n_\text{in}$, because ReLU throws half of
-# the signal away. We use Xavier in the decoder, as the paper says, and He
-# in the encoder, of which it says nothing. Below, the size of the signal
-# after each convolution, without batch normalisation:
+# makes the variance of weights $2 / (f_\text{in} + f_\text{out})$; *He*
+# (He et al. 2015) makes it $2 / f_\text{in}$, because ReLU throws half of
+# the signal away. ($f$ is the fan: the weights that lead into a number, or
+# away from it, nine times the channels.) We use Xavier in the decoder, as
+# the paper says, and He in the encoder, of which it says nothing. Below,
+# the size of the signal after the 1st, 3rd, 5th and 7th convolution,
+# without batch normalisation:
 
 # %%
 def signal(initialise, layers=8):
@@ -184,6 +198,10 @@ with torch.no_grad():
                              ("0.01", small)):
         sizes = signal(initialise)
         print(f"{name:7}", " ".join(f"{s:8.2g}" for s in sizes[::2]))
+
+# %% [markdown]
+# The small weights lose the signal, Xavier loses nine tenths of it, He less
+# than half. (Zeros that pad the border take a little each time.)
 
 # %% [markdown]
 # ## Batch normalisation
@@ -236,8 +254,8 @@ print(f"by hand {(3**2 + 4**2) / 2 / 128**2:.6f}, mse_loss {loss:.6f}")
 print(f"in Lab units {metrics.rmse_in_lab(loss):.2f}")
 
 # %% [markdown]
-# An error of 2 or 3 units is just visible when two patches lie side by
-# side. Remember chapter 2: painting nothing at all costs about 15 units.
+# A difference of 2 or 3 units is just visible when two patches lie side by
+# side. Remember chapter 2: painting nothing at all costs about 17 units.
 #
 # What does a network cost that has learned nothing yet? The paper says
 # Xavier and leaves the *gain* open, a factor on the weights. Plain Xavier
@@ -315,20 +333,29 @@ figures.grid({
 # to learn from are few. A network that sees them again and again learns
 # them by heart, unless each visit shows something new: another part of
 # the photograph at another scale, its mirror image, another exposure. A
-# and b stay what they are, so none of this costs an answer. This is the
-# library's whole pass over the photographs. (Pass over `embedding` until
-# chapter 4, over `processes` until you have several GPUs, and over
-# `average`, a running mean of the weights that is off here.)
+# and b stay what they are, so none of this costs an answer.
+#
+# > Further we try to choose the learning rate to start out and realise
+# > that the learning rate of 0.001 was giving the best results. We chose
+# > the Adam optimizer to train our network (section 4.1)
+#
+# So: Adam, 0.001. This is the library's whole pass over the photographs, an
+# *epoch*; `optimizer` is Adam. (Pass over `embedding` until chapter 4, over
+# `processes` and `share` until you have several GPUs, and over `average`, a
+# running mean of the weights that is off here.)
 
 # %%
 print(inspect.getsource(train._epoch))
-print(inspect.getsource(train._batches))
 
 # %% [markdown]
-# The network is a quarter as wide as the paper's and looks at 64 x 64
-# pixels, so that a minute on two CPU cores is enough to learn something.
-# Held-out photographs are seen whole, at the size at which the network
-# sees its crops. On Colab, choose a GPU and change one constant.
+# The network is a quarter of full width and looks at 64 x 64 pixels, so that
+# a minute on two CPU cores is enough to learn something. In the settings
+# below, `repeats=16` lets an epoch visit each photograph 16 times, 64 steps
+# of 8 crops; `scale=0.3` cuts crops whose side is between 0.3 and all of the
+# photograph's; `exposure` makes them lighter or darker; `cosine` lets the
+# learning rate fall from 0.001 to zero along half a cosine. Held-out
+# photographs are seen whole and unaltered. On Colab, choose a GPU and change
+# one constant.
 
 # %%
 SCALE = "seconds"  # "minutes": full width, on a Colab GPU
@@ -358,6 +385,8 @@ figures.loss_curves(
 )
 
 # %% [markdown]
+# The two panels do not measure the same: left altered crops, while the
+# weights move; right whole photographs, with the weights at the epoch's end.
 # The paper shows the left panel only (its figures 5 and 6). A network
 # that learned its training photographs by heart would look just as good
 # there. On the right the curve is restless, since six photographs are
@@ -421,17 +450,14 @@ figures.grid({
 
 # %% [markdown]
 # Look before you trust the number. The live network, which has seen
-# these 32 photographs and nothing else, found out that leaves and lawns
-# are green; it spills green and red over what it does not know and
-# leaves the sky gray. The shipped weights have seen more skies, and
-# paint them blue; their trees and lawns are a quiet olive green, duller
-# than the photograph's. Brick and flowers, of which they have seen too
-# many kinds, stay gray-brown. The squared error rewards just that
-# caution: where several colours are likely, their mean costs least.
-# More steps do not help: from each stage above the weights of the best
-# epoch were kept, and after it the held-out loss no longer fell, though
-# the training loss did. Later chapters ask whether a global prior and
-# attention can tell more colours apart.
+# these 32 photographs and nothing else, found out that leaves are green;
+# lawns it paints green, orange or red, and it leaves the sky gray. The
+# shipped weights have seen more skies, and paint them blue; leaves near the
+# camera are olive, duller than the photograph's; trees and lawn below the
+# Eiffel Tower stay a grayish brown, brick too, and flowers turn olive like
+# their leaves. The squared error rewards just that caution: where several
+# colours are likely, their mean costs least. Later chapters ask whether a
+# global prior and attention can tell more colours apart.
 
 # %% [markdown]
 # ## Summary
@@ -473,7 +499,8 @@ figures.grid({
 # ```
 #
 # The first number is what remains, the second is the loss of gray: skies
-# and lawns stay gray for ever.
+# stay gray for ever, and lawns turn ochre; their yellow can be painted,
+# their green cannot.
 # :::
 #
 # **3.** Train live with `output_gain=1.0`, all else equal, and compare the
@@ -493,6 +520,9 @@ figures.grid({
 #     ylabel="held-out loss", log=True,
 # )
 # ```
+#
+# When we tried, the loud one sat near the loss of mean colour for many
+# epochs before it began to learn.
 # :::
 #
 # **4.** Take away one kind of variety (`scale=None`, `flip=False` or

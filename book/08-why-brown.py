@@ -63,7 +63,7 @@ from colorlib.colorize import predict
 #
 # which is least at the mean of the two: orange, which it has never seen on
 # a tulip. And if a third of the tulips is violet? The mean of all three
-# loses most of its colour.
+# loses nearly half of its chroma, its distance from gray.
 
 # %%
 tulips = torch.tensor(  # a and b of three colours
@@ -84,8 +84,7 @@ figures.sheet(patches, (*names, "mean of two", "mean of three"),
               columns=5)
 
 # %% [markdown]
-# The distance of each colour from gray is its *chroma*,
-# $\sqrt{a^2 + b^2}$. A mean never has more chroma than the colours it is
+# Chroma is $\sqrt{a^2 + b^2}$. A mean never has more chroma than the colours it is
 # taken of have on average, and it has less as soon as they differ in hue.
 # So the painted photograph is duller than the true ones: not because the
 # network is bad, but because it does what it is told while it does not
@@ -109,8 +108,8 @@ print(f"chroma of the mean {mean.norm():.1f}, "
 
 # %% [markdown]
 # A positive b and a slightly negative a: that is not brown but olive.
-# These are photographs of parks and flower beds, and leaves are in most of
-# them. But a network knows more than nothing, it knows L. Here is the best
+# These are photographs of buildings among trees, and of flower beds, and
+# there are leaves in most of them. But a network knows more than nothing, it knows L. Here is the best
 # that can be painted from the L of a single pixel: the mean of all training
 # pixels of that lightness, in steps of 5.
 
@@ -127,7 +126,7 @@ figures.sheet(ramp, columns=20)
 
 # %%
 hue = torch.rad2deg(torch.atan2(table[:, 1], table[:, 0]))
-print("chroma of these means, at most:",
+print("chroma of these means between L = 10 and 90, at most:",
       f"{table[2:18].norm(dim=1).max():.0f}")
 print("between red (0) and green (180), by way of yellow (90):",
       f"{((hue > 0) & (hue < 180)).sum()} of 20")
@@ -136,9 +135,8 @@ print("between red (0) and green (180), by way of yellow (90):",
 # So the paper is right that the loss asks for dull colours, and that they
 # lie on the side of yellow: all of these means have a positive b, the blue
 # of skies is outnumbered at every lightness. But it is not brown that the
-# loss rewards. It rewards the mean of whatever is possible. In photographs
-# of parks that is olive; in photographs of rooms and faces it would be
-# brown.
+# loss rewards. It rewards the mean of whatever is possible. In these
+# photographs that is olive; in others it may be brown.
 
 # %% [markdown]
 # ## What the metrics reward
@@ -201,18 +199,24 @@ figures.grid({
 # - *ab-MSE* and *PSNR* put every cautious way, even gray, far before the
 #   vivid wrong one. An error that is punished by its square makes it wise
 #   to say little. (A little more than this network does would be wiser
-#   still here, as chapter 9 shows. And *by lightness* does worse than one
-#   mean colour: it has learned the training photographs' accidents.)
+#   still, says the row *stronger*, though PSNR disagrees. And *by lightness*
+#   does worse than one mean colour: it has learned the training photographs'
+#   accidents.)
 # - *SSIM* is high for gray: it looks at structure, which is in L, and L is
 #   copied. A paper that reports it for colorization reports mostly that.
 # - *dE00*, a colour difference made after human vision, agrees with the
-#   squared errors about the wrong colours.
+#   squared errors about the wrong colours, but finds plain gray closer to
+#   the truth than the mean colour.
 # - *colourfulness* and *chroma* see nothing but the amount. The wrong
 #   colours are nearly as colourful as the photographs. By colourfulness
 #   alone, they would have won.
 #
-# No single column is what an eye would say. That is why the tables of this
-# book have an error *and* an amount of colour side by side, and why a
+# (The weights are those of chapter 3. Their loss is a little higher here,
+# since photographs of 96 pixels have more colour to miss than photographs of
+# 64.)
+#
+# No single column is what an eye would say. That is why an error *and* an
+# amount of colour belong side by side, as in chapters 6 and 9, and why a
 # network that lowers the one by lowering the other has not been shown to
 # be better.
 
@@ -284,4 +288,7 @@ print("nearest to the photographs' colourfulness:",
 # print(chroma, ((chroma * ours - wanted) ** 2).mean(),
 #       ((ours - wanted) ** 2).mean())
 # ```
+#
+# At nearly twice its own, and there the error is higher again: bolder
+# colours pay for every mistake.
 # :::

@@ -256,6 +256,29 @@ def evaluate(
     return total / len(photographs)
 
 
+@torch.no_grad()
+def settle(model: Colorizer, photographs: Packed) -> None:
+    """Give an untrained network the averages of batch normalisation that training would have.
+
+    In evaluation mode it then does with its first weights what it would do at
+    the beginning of training. It is left in that mode.
+
+    Args:
+        model: its averages are replaced by those of the photographs, seen at once.
+        photographs: what it would be trained on.
+    """
+    norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.reset_running_stats()
+        layer.momentum = None  # one batch is the average
+    L, _ = lab.normalize(photographs.lab())
+    model.train()(L, photographs.embedding())
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum
+    model.eval()
+
+
 def auto_device() -> str:
     """The best device here: "cuda", "mps" or "cpu"."""
     if torch.cuda.is_available():

@@ -407,3 +407,19 @@ def test_a_crop_larger_than_the_photographs_is_refused(toy_photographs):
 def test_bf16_trains_as_well(toy_photographs, bf16):
     _, history = fit(toy_photographs, epochs=40, bf16=bf16)
     assert history[-1]["val_loss"] < 0.5 * history[0]["val_loss"]
+
+
+def test_a_settled_network_normalises_by_the_photographs(toy_photographs):
+    torch.manual_seed(0)
+    network = models.build("baseline", width=0.125)
+    L, _ = lab.normalize(toy_photographs.lab())
+    with torch.no_grad():
+        wanted = network.train()(L)
+    train.settle(network, toy_photographs)
+    assert not network.training
+    torch.manual_seed(0)
+    fresh = models.build("baseline", width=0.125).eval()
+    with torch.no_grad():  # averages keep the unbiased variance, batches the biased one
+        settled, unsettled = ((n(L) - wanted).norm() / wanted.norm() for n in (network, fresh))
+    assert settled < 0.2 < 2 * settled < unsettled
+    assert {m.momentum for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)} == {0.1}
