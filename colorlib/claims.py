@@ -10,20 +10,24 @@ reproduced. Some yes and none no: partly. Anything else: not reproduced.
 - ``lowest``: the same, of one variant against several, on the data sets of the
   ablations.
 - ``fewer``: one variant has fewer weights than another.
-- ``sooner``: one variant's training loss comes below the last one of each of
-  several in fewer epochs; a comparison a variant and seed, yes or open.
+- ``sooner``: one variant's training loss reaches the level at which each of
+  several others ends before these reach the level at which it ends; levels and
+  losses are means over three epochs. A comparison a variant.
 - ``easier``: one variant's error, relative to painting everything in the mean
-  colour, is lower on one data set than on another; a comparison a seed.
+  colour, is lower on one data set than on another.
 - ``duller``: one variant's chroma ratio, the median over test photographs, is
-  lower on one data set than on another; a comparison a seed.
+  lower on one data set than on another.
 - ``below``: the interval of a metric's mean lies below a limit, on every data set.
 - ``overfits``: the last training loss is below a tenth of that of painting
-  everything in the mean colour; a comparison a seed.
-- ``looks``: `metrics.looking` finds that positions look at more different
-  places ("from_mean") than before training; a comparison a data set and seed.
+  everything in the mean colour.
+- ``looks``: of attention, at least a twentieth differs between positions
+  (`metrics.looking`, "from_mean"); a comparison a data set.
 - ``sizes``: a network takes photographs of the given sizes, answers in the same
   size, and gets a gradient from each; this one is run when it is judged.
 - ``none``: it cannot be tested here, and why.
+
+Where seeds are compared one by one, the comparison comes out "yes" if it holds
+with every seed, "no" if with none, else "open".
 """
 
 import tomllib
@@ -61,8 +65,8 @@ _WORDS = {
     "lowest": "Is the error of {one} on the test photographs lower than that of each of: "
     "{others}? Paired by photograph, mean over seeds, 95 % interval.",
     "fewer": "Does {one} have fewer weights than {other}?",
-    "sooner": "Does the training loss of {one} come in fewer epochs below the last one of: "
-    "{others}, with every seed?",
+    "sooner": "Does the training loss of {one} reach the level at which each of {others} ends "
+    "before these reach the level at which it ends, with every seed?",
     "easier": "Is the error of {one}, as a share of that of painting everything in the mean "
     "colour, lower on {data} than on {than}, with every seed?",
     "duller": "Is the chroma ratio of {one}, the median over test photographs, lower on {data} "
@@ -71,8 +75,8 @@ _WORDS = {
     "data set? 95 % interval.",
     "overfits": "Does the training loss of {one} fall below a tenth of that of painting "
     "everything in the mean colour, with every seed?",
-    "looks": "Do the positions of a photograph look at more different places after training "
-    "of {one} than before, on each data set and with every seed?",
+    "looks": "Does at least a share of {least:g} of the attention of {one} differ between the "
+    "positions of a photograph, on each data set and with every seed?",
     "sizes": "Does {one} take photographs of {sizes} pixels, answer in the same size, and get "
     "a gradient from each?",
     "none": "It cannot be tested here: {why}.",
@@ -92,7 +96,8 @@ def judge(rule: dict, recorded: Recorded, scale: str) -> tuple[str, list[dict]]:
         needs is not there. Then one dict for each comparison: "data", "outcome" and
         what was compared; for ``lower`` and ``lowest`` "other", the difference
         "mean" with its interval "low" and "high", and the other's error "base";
-        for ``below`` "mean", "low" and "high" of the metric; else "one" and "other".
+        for ``below`` "mean", "low" and "high" of the metric; else "one" and "other",
+        lists where seeds are compared.
     """
     if rule["kind"] == "none":
         return "not testable here", []
@@ -116,7 +121,7 @@ class _Runs:
         """One run a seed; None if a seed is missing."""
         found = self.recorded.get(data, {}).get(variant, [])
         wanted = 1 if variant in ("gray", "mean-colour") else self.plan["seeds"]
-        return found if len(found) >= wanted else None
+        return found if len(found) == wanted else None
 
     def pairs(
         self, names: list[str], one: str, others: list[str]
@@ -137,9 +142,9 @@ def _outcome(low: float, high: float) -> str:
     return "yes" if high < 0 else "no" if low > 0 else "open"
 
 
-def _or_open(holds: bool | None) -> str:
-    """Of one seed: a single one does not speak against a claim that others bear out."""
-    return "yes" if holds else "open"
+def _by_seed(held: list[bool]) -> str:
+    """One outcome of one answer a seed."""
+    return "yes" if all(held) else "open" if any(held) else "no"
 
 
 def _compared(pairs) -> list[dict] | None:
@@ -175,15 +180,26 @@ def _sooner(rule: dict, runs: _Runs) -> list[dict] | None:
     pairs = runs.pairs(runs.plan["ablations"], rule["one"], rule["others"])
     rows = []
     for data, name, ours, theirs in pairs or []:
-        for one, other in zip(ours, theirs, strict=False):
-            last = other["history"][-1]
-            reached = [
-                row["epoch"] for row in one["history"] if row["train_loss"] < last["train_loss"]
-            ]
-            when = min(reached, default=None)
-            rows.append({"data": data, "against": name, "one": when, "other": last["epoch"],
-                         "outcome": _or_open(when and when < last["epoch"])})
+        curves = [[_smoothed(run) for run in side] for side in (ours, theirs)]
+        when = [
+            [_reached(one, other[-1]) for one, other in zip(*sides, strict=True)]
+            for sides in (curves, curves[::-1])
+        ]
+        rows.append({"data": data, "against": name, "one": when[0], "other": when[1],
+                     "outcome": _by_seed([a < b for a, b in zip(*when, strict=True)])})
     return rows or None
+
+
+def _smoothed(run: dict) -> np.ndarray:
+    """Training losses, each the mean of three epochs."""
+    losses = [row["train_loss"] for row in run["history"]]
+    return np.convolve(losses, np.ones(3) / 3, mode="valid")
+
+
+def _reached(curve: np.ndarray, level: float) -> float:
+    """After how many epochs a curve first comes down to a level; infinity if never."""
+    below = np.flatnonzero(curve <= level)
+    return below[0].item() + 1 if len(below) else float("inf")
 
 
 def _easier(rule: dict, runs: _Runs) -> list[dict] | None:
@@ -212,10 +228,8 @@ def _lower_by_seed(
     here, there = value(rule["data"]), value(rule["than"])
     if not here or not there:
         return None
-    return [
-        {"data": rule["data"], "one": one, "other": other, "outcome": _or_open(one < other)}
-        for one, other in zip(here, there, strict=False)
-    ]
+    held = [one < other for one, other in zip(here, there, strict=True)]
+    return [{"data": rule["data"], "one": here, "other": there, "outcome": _by_seed(held)}]
 
 
 def _error(run: dict) -> float:
@@ -225,11 +239,14 @@ def _error(run: dict) -> float:
 def _overfits(rule: dict, runs: _Runs) -> list[dict] | None:
     rows = []
     for data in runs.plan["ablations"]:
-        for run in runs.of(data, rule["one"]) or []:
-            last, limit = run["history"][-1]["train_loss"], run["mean_colour"]["train"] / 10
-            rows.append({"data": data, "one": last, "other": limit,
-                         "outcome": _or_open(last < limit)})
-    return rows or None
+        found = runs.of(data, rule["one"])
+        if not found:
+            return None
+        last = [run["history"][-1]["train_loss"] for run in found]
+        limit = [run["mean_colour"]["train"] / 10 for run in found]
+        rows.append({"data": data, "one": last, "other": limit,
+                     "outcome": _by_seed([a < b for a, b in zip(last, limit, strict=True)])})
+    return rows
 
 
 def _looks(rule: dict, runs: _Runs) -> list[dict] | None:
@@ -238,10 +255,9 @@ def _looks(rule: dict, runs: _Runs) -> list[dict] | None:
         found = runs.of(data, rule["one"])
         if not found:
             return None
-        for run in found:
-            before, after = (run["looking"][k]["from_mean"] for k in ("untrained", "trained"))
-            rows.append({"data": data, "one": after, "other": before,
-                         "outcome": _or_open(after > before)})
+        share = [run["looking"]["trained"]["from_mean"] for run in found]
+        rows.append({"data": data, "one": share, "other": rule["least"],
+                     "outcome": _by_seed([value >= rule["least"] for value in share])})
     return rows
 
 

@@ -332,9 +332,10 @@ def difference(
 ) -> tuple[float, float, float]:
     """How much higher a metric is for one variant than for another, with a 95 % interval.
 
-    Each photograph's value is its mean over the seeds; the interval is the
-    paired bootstrap's over photographs (percentiles): it tells what other
-    photographs of the kind might have given, not what other seeds might.
+    The interval is a bootstrap's (percentiles). Each draw takes photographs,
+    the same for both variants, and for each variant seeds: so it tells what
+    other photographs of the kind and other seeds might have given. With few of
+    either, such an interval is rather too narrow.
 
     Args:
         one, other: runs of `recorded`, judged on the same photographs in the same order.
@@ -348,15 +349,19 @@ def difference(
     Raises:
         ValueError: other photographs.
     """
-    means = [
-        np.mean([run["scores"][metric] for run in runs], axis=0) for runs in (one, other)
-    ]
-    if means[0].shape != means[1].shape or one[0]["photos"] != other[0]["photos"]:
+    values = [np.array([run["scores"][metric] for run in runs]) for runs in (one, other)]
+    count = values[0].shape[1]  # (seeds, photographs)
+    if count != values[1].shape[1] or one[0]["photos"] != other[0]["photos"]:
         raise ValueError("the runs were not judged on the same photographs")
-    gap = means[0] - means[1]
-    which = np.random.default_rng(seed).integers(len(gap), size=(draws, len(gap)))
-    low, high = np.percentile(gap[which].mean(axis=1), [2.5, 97.5])
-    return gap.mean().item(), low.item(), high.item()
+    random = np.random.default_rng(seed)
+    # How often each draw takes each photograph and each seed, as shares.
+    photos = random.multinomial(count, np.full(count, 1 / count), size=draws) / count
+    drawn = []
+    for side in values:
+        seeds = random.multinomial(len(side), np.full(len(side), 1 / len(side)), size=draws)
+        drawn.append(np.einsum("ds,sp,dp->d", seeds / len(side), side, photos, optimize=True))
+    low, high = np.percentile(drawn[0] - drawn[1], [2.5, 97.5])
+    return (values[0].mean() - values[1].mean()).item(), low.item(), high.item()
 
 
 _TEXT = ("photo", "where")

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -169,11 +170,19 @@ def test_differences_are_paired_by_photograph():
     assert mean == pytest.approx(1.0) and 0.8 <= low < 1 < high <= 1.2
     mean, low, high = experiments.difference(runs_of(base), worse)
     assert mean == pytest.approx(-1.0) and high < 0
-    # Seeds are averaged before:
+    # Seeds that differ widen the interval, though photographs agree:
     two = runs_of([0.0, 0.0, 0.0, 0.0], [2.0, 2.0, 2.0, 2.0])
-    assert experiments.difference(two, runs_of([1.0] * 4)) == (0, 0, 0)
+    assert experiments.difference(two, runs_of([1.0] * 4)) == (0, -1, 1)
     with pytest.raises(ValueError, match="same photographs"):
         experiments.difference(worse, runs_of([1.0, 2.0]))
+
+
+def test_the_interval_is_the_one_of_the_central_limit():
+    gaps = np.random.default_rng(0).normal(0.5, 1, 200)
+    mean, low, high = experiments.difference(runs_of(gaps), runs_of(0 * gaps))
+    half = 1.96 * gaps.std() / 200**0.5
+    assert mean == pytest.approx(gaps.mean())
+    assert (low, high) == pytest.approx((mean - half, mean + half), abs=0.1 * half)
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the table of processes")
