@@ -344,6 +344,8 @@ def reproduce(
         for run in runs:
             print(f"{run}  {'done' if run.done(results) else 'to do'}")
         return
+    if work.resolve() == results.resolve():
+        raise ColorlibError("--work and --results must be two folders: work is removed when done")
     chosen = _device(device)
     if chosen == "cpu":
         devices = ["cpu"] * (os.cpu_count() or 1)

@@ -31,6 +31,7 @@ from importlib import resources
 from itertools import groupby
 from multiprocessing import parent_process
 from pathlib import Path
+from queue import Empty
 from threading import Thread
 
 import numpy as np
@@ -416,10 +417,24 @@ def work_through(
         worker.start()
     try:
         for _ in waiting:
-            tell(*ended.get())
+            tell(*_next(ended, workers))
     finally:
         for worker in workers:
             worker.terminate()
+
+
+def _next(ended, workers: list) -> tuple[Run, str | None]:
+    """What ends next, unless all workers have."""
+    while True:
+        alive = any(worker.is_alive() for worker in workers)
+        try:
+            return ended.get(timeout=2)
+        except Empty:
+            if not alive:
+                raise ColorlibError(
+                    "the processes that did the runs have been killed, perhaps for want of "
+                    "memory; the same command goes on where they were"
+                ) from None
 
 
 def _worker(tasks, ended, results: Path, work: Path, device: str, commit: str | None) -> None:
@@ -440,4 +455,6 @@ def _attempt(run: Run, results: Path, work: Path, device: str, commit: str | Non
         perform(run, results, work, device, commit)
     except ColorlibError as error:
         return str(error)
+    except Exception as error:  # such as too little memory: the others go on
+        return f"{type(error).__name__}: {error}"
     return None

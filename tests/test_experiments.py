@@ -2,6 +2,7 @@ import contextlib
 import csv
 import dataclasses
 import json
+import queue
 import subprocess
 import sys
 import time
@@ -107,6 +108,8 @@ def test_reproduce_runs_what_is_missing(folders, monkeypatch, capfd):
     assert reproduce("--only", "baseline", "--dry-run")[1].count("done") == 2
     status, _, error = reproduce("--scale", "hours")
     assert status == 1 and "no scale" in error
+    status, _, error = reproduce("--only", "gray", "--work", results)
+    assert status == 1 and "two folders" in error
 
 
 @pytest.mark.parametrize("row", experiments.YARDSTICKS)
@@ -242,3 +245,25 @@ def test_recorded_tables_can_be_read_by_anything(folders):
     with open(run.folder(results) / "scores.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 10 and list(rows[0]) == ["photo", *metrics.METRICS]
+
+
+def test_an_unforeseen_error_fails_one_run_and_killed_workers_are_told(folders, monkeypatch):
+    results, work = folders
+    ended = {}
+
+    def broken(*arguments):
+        raise MemoryError("none left")
+
+    monkeypatch.setattr(experiments, "perform", broken)
+    runs = experiments.matrix("seconds", "baseline")
+    experiments.work_through(
+        runs, results, work, ["cpu"], tell=lambda run, error: ended.update({run: error})
+    )
+    assert set(ended.values()) == {"MemoryError: none left"}
+
+    class Dead:
+        def is_alive(self) -> bool:
+            return False
+
+    with pytest.raises(ColorlibError, match="killed"):
+        experiments._next(queue.Queue(), [Dead()])
