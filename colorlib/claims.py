@@ -5,7 +5,7 @@ comparisons, and each of them comes out "yes", "no" or "open". All yes:
 reproduced. Some yes and none no: partly. Anything else: not reproduced.
 
 - ``lower``: one variant's error on test photographs against another's, on every
-  data set, by the paired bootstrap interval of `experiments.difference`: yes if
+  data set, by the bootstrap interval of `experiments.difference`: yes if
   it lies below zero, no if above.
 - ``lowest``: the same, of one variant against several, on the data sets of the
   ablations.
@@ -61,9 +61,9 @@ def in_words(rule: dict) -> str:
 
 _WORDS = {
     "lower": "Is the error of {one} on the test photographs of each data set lower than that "
-    "of {other}? Paired by photograph, mean over seeds, 95 % interval.",
+    "of {other}? Paired by photograph; 95 % interval over photographs and seeds.",
     "lowest": "Is the error of {one} on the test photographs lower than that of each of: "
-    "{others}? Paired by photograph, mean over seeds, 95 % interval.",
+    "{others}? Paired by photograph; 95 % interval over photographs and seeds.",
     "fewer": "Does {one} have fewer weights than {other}?",
     "sooner": "Does the training loss of {one} reach the level at which each of {others} ends "
     "before these reach the level at which it ends, with every seed?",
@@ -72,7 +72,7 @@ _WORDS = {
     "duller": "Is the chroma ratio of {one}, the median over test photographs, lower on {data} "
     "than on {than}, with every seed?",
     "below": "Is the {metric} of {one}, its mean over test photographs, below {limit:g} on each "
-    "data set? 95 % interval.",
+    "data set? 95 % interval over photographs and seeds.",
     "overfits": "Does the training loss of {one} fall below a tenth of that of painting "
     "everything in the mean colour, with every seed?",
     "looks": "Does at least a share of {least:g} of the attention of {one} differ between the "
@@ -217,7 +217,7 @@ def _duller(rule: dict, runs: _Runs) -> list[dict] | None:
         network = runs.of(data, rule["one"])
         if not network:
             return None
-        return [np.median(run["scores"]["chroma_ratio"]).item() for run in network]
+        return [np.nanmedian(run["scores"]["chroma_ratio"]).item() for run in network]
 
     return _lower_by_seed(rule, chroma)
 
@@ -255,7 +255,7 @@ def _looks(rule: dict, runs: _Runs) -> list[dict] | None:
         found = runs.of(data, rule["one"])
         if not found:
             return None
-        share = [run["looking"]["trained"]["from_mean"] for run in found]
+        share = [run["looking"]["from_mean"] for run in found]
         rows.append({"data": data, "one": share, "other": rule["least"],
                      "outcome": _by_seed([value >= rule["least"] for value in share])})
     return rows
@@ -282,7 +282,7 @@ def _below(rule: dict, runs: _Runs) -> list[dict] | None:
             return None
         metric = rule["metric"]
         limit = [rule["limit"]] * len(found[0]["scores"][metric])
-        flat = [{"photos": found[0]["photos"], "scores": {metric: limit}}]
+        flat = [{"names": found[0]["names"], "scores": {metric: limit}}]
         mean, low, high = difference(found, flat, metric)
         limit = rule["limit"]
         rows.append({"data": data, "mean": mean + limit, "low": low + limit, "high": high + limit,

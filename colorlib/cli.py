@@ -18,7 +18,7 @@ from tqdm import tqdm
 from colorlib import __version__, experiments, files, metrics, zoo
 from colorlib import data as data_sets
 from colorlib import train as training
-from colorlib.colorize import Painter, check
+from colorlib.colorize import Painter, check, prior_of
 from colorlib.errors import ColorlibError
 from colorlib.models import (
     PRESETS,
@@ -81,6 +81,10 @@ def colorize(
         raise ColorlibError(f"{json_file} exists already and is not overwritten")
     check(STRIDE if working_size is None else working_size, strength)
     jobs = files.jobs(photos, out, overwrite)
+    if json_file is not None:
+        taken = {path.resolve() for job in jobs for path in (job.photo, job.out) if path}
+        if json_file.resolve() in taken:
+            raise ColorlibError(f"{json_file} is one of the photographs: give --json another name")
     ready = any(job.error is None for job in jobs) and not dry_run
     painter = Painter(weights, _device(device)) if ready else None
     report, interrupted = [], False
@@ -192,6 +196,9 @@ def train(
     repeats: Annotated[int, typer.Option(help="Visits to each photograph an epoch.")] = 1,
     batch_size: Annotated[int, typer.Option()] = 16,
     learning_rate: Annotated[float, typer.Option()] = 1e-3,
+    optimizer: Annotated[
+        str, typer.Option(help=f"One of: {', '.join(training.OPTIMIZERS)}.")
+    ] = "adam",
     cosine: Annotated[bool, typer.Option(help="Let the learning rate fall to zero.")] = False,
     bf16: Annotated[bool, typer.Option(help="Compute in bfloat16.")] = False,
     compile: Annotated[bool, typer.Option(help="Compile the network first.")] = False,
@@ -209,6 +216,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        optimizer=optimizer,
         cosine=cosine,
         crop=crop,
         scale=scale,
@@ -223,8 +231,10 @@ def train(
     device = _device(device)
     source = load_weights(zoo.find(init)) if init else None
     start = read_about(zoo.find(init)) if init else {}
-    if source and not preset:
-        watcher = Prior(**start["prior"]) if start.get("prior") else None
+    if source and init and not preset:
+        if change or prior or width not in (1.0, source.config.width):
+            raise ColorlibError("--init takes the network as it is; to change it, add --preset")
+        watcher = prior_of(source, start, zoo.find(init))
         model = source
         torch.manual_seed(seed)
     else:
@@ -233,6 +243,8 @@ def train(
             raise ColorlibError(f"the preset {preset!r} has no prior to choose")
         watcher = Prior(**_fields(prior)) if preset_config(preset).embedding else None
         changes = {"width": width, **_fields(change)}
+        if "embedding" in changes:
+            raise ColorlibError("embedding follows from the prior: choose it by --prior")
         if watcher:
             changes["embedding"] = watcher.features
         torch.manual_seed(seed)
@@ -294,7 +306,9 @@ def evaluate(
         raise ColorlibError(f"{json_file} exists already and is not overwritten")
     model, about = load_weights(path), read_about(path)
     size, device = size or about.get("size", 256), _device(device)
-    watcher = Prior(**about["prior"]) if model.config.embedding else None
+    if size < 11:
+        raise ColorlibError(f"photos of {size} pixels are too small to judge: 11 is the least")
+    watcher = prior_of(model, about, path)
     photographs = _packed([data], split, size, watcher, device)
     mean = metrics.mean_colour(_packed([data], "train", size))
     rows = {
@@ -394,16 +408,20 @@ def _device_name(device: str) -> str:
 
 
 def _commit() -> str | None:
-    """The library's git commit, with a + if files have changed since; None outside a checkout."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    try:
-        commit = subprocess.run(
-            [*git, "describe", "--always", "--dirty=+", "--exclude=*"],
+    """The library's git commit, with a + if it has changed since; None outside its checkout."""
+
+    def git(*command: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), *command],
             capture_output=True, text=True, check=True,
-        )
+        ).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # else another's repository
+        changed = git("status", "--porcelain", "--", ".")
+        return git("rev-parse", "--short=7", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
-    return commit.stdout.strip()
 
 
 def _packed(

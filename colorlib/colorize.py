@@ -41,7 +41,8 @@ class Painter:
         self.device = torch.device(device)
         self.model, about = load_weights(path).to(device), read_about(path)
         self.size = about.get("size", 256)
-        self.prior = Prior(**about["prior"]).to(device) if self.model.config.embedding else None
+        prior = prior_of(self.model, about, path)
+        self.prior = prior and prior.to(self.device)
 
     def __call__(
         self, image: Image.Image, working_size: int | None = None, strength: float = 1.0
@@ -64,6 +65,19 @@ class Painter:
             painted.putalpha(alpha)
         painted.info = files.about(image)
         return painted
+
+
+def prior_of(model: Colorizer, about: dict, path: Path) -> Prior | None:
+    """The global prior with which a network was trained, by what its weights say; None if none.
+
+    Raises:
+        ColorlibError: it has one, and its weights do not say which.
+    """
+    if not model.config.embedding:
+        return None
+    if not about.get("prior"):
+        raise ColorlibError(f"{path} does not say with which prior it was trained")
+    return Prior(**about["prior"])
 
 
 def colorize(

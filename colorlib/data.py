@@ -179,7 +179,7 @@ def _cvcl(category: str, split: str) -> list[Photo]:
             folder / f"{category}_{row['file']}",
             f"{category}_{row['file']}",
             row["sha256"],
-            "fetch it again",
+            f"delete {folder} and run 'colorlib download'",
         )
         for row in _cvcl_rows(category)
         if row["split"] == split

@@ -15,7 +15,6 @@ On a CPU a run takes one thread, so that the same seed gives the same tables
 again.
 """
 
-import copy
 import csv
 import io
 import json
@@ -27,6 +26,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import resources
 from itertools import groupby
 from multiprocessing import parent_process
@@ -35,6 +35,7 @@ from queue import Empty
 from threading import Thread
 
 import numpy as np
+import PIL
 import torch
 from PIL import Image
 
@@ -86,8 +87,9 @@ class Run:
         return (self.folder(results) / "run.json").is_file()
 
 
+@cache
 def declared() -> dict:
-    """The contents of ``experiments.toml``."""
+    """The contents of ``experiments.toml``, read once; not to be changed."""
     with resources.files("colorlib").joinpath("experiments.toml").open("rb") as file:
         return tomllib.load(file)
 
@@ -174,8 +176,7 @@ def perform(
         if prior:
             changes["embedding"] = prior.features
         torch.manual_seed(run.seed)
-        untrained = models.build(variant["preset"], **changes)
-        model = copy.deepcopy(untrained)
+        model = models.build(variant["preset"], **changes)
         unfinished = run.folder(work)
         history = training.fit(model, packs["train"], packs["val"], settings, unfinished, device)
         model = models.load_weights(unfinished / "best.safetensors")
@@ -187,7 +188,7 @@ def perform(
             "weights": sum(p.numel() for p in model.parameters()),
             "config": asdict(model.config),
             "settings": asdict(settings),
-            "prior": asdict(prior.spec) if prior else None,
+            "prior": asdict(prior.spec) | {"sha256": prior.key} if prior else None,
         }
     scores = metrics.scores(predict, test)
     if run.variant not in declaration["ablations"]:
@@ -196,10 +197,8 @@ def perform(
         if run.seed == 0:
             told["painted"] = _paint(folder / "painted.jpg", predict, test, scores["ab_mse"])
         if model and model.config.attention not in (None, "pointwise"):
-            told["looking"] = {
-                name: {key: _short(v) for key, v in metrics.looking(net, test, device).items()}
-                for name, net in (("untrained", untrained), ("trained", model))
-            }
+            looking = metrics.looking(model, test, device)
+            told["looking"] = {share: _short(value) for share, value in looking.items()}
     told |= {
         "mean_colour": {  # the losses of painting everything in it
             split: _short(metrics.yardsticks(packs["train"], packs[split])["mean colour"])
@@ -207,8 +206,9 @@ def perform(
         },
         "photos": {split: len(pack) for split, pack in packs.items()},
         "data_sha256": {split: pack.key for split, pack in packs.items()},
-        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else _cpu(),
+        "device": _device_name(device),
         "torch": torch.__version__,
+        "pillow": PIL.__version__,
         "python": platform.python_version(),
         "commit": commit,
         "seconds": round(time.perf_counter() - begun, 1),
@@ -285,8 +285,15 @@ def _short(value):
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
-def _cpu() -> str:
-    return f"{platform.machine()} CPU, 1 thread"
+def _device_name(device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    if device != "cpu":
+        return device
+    models = Path("/proc/cpuinfo")
+    lines = models.read_text().splitlines() if models.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, 1 thread"
 
 
 # Reading what was recorded -----------------------------------------------------
@@ -296,14 +303,17 @@ def recorded(results: Path, scale: str) -> dict[str, dict[str, dict[str, list[di
     """The runs that are there: data set -> variant -> seed, in order -> what it wrote.
 
     Each is its ``run.json``, to which are added "history" (the rows of
-    ``metrics.csv``; None for a yardstick), "scores" (metric -> one value a
-    test photograph) and "elsewhere" (from ``elsewhere.csv``: where -> the same).
+    ``metrics.csv``; None for a yardstick), "names" of the test photographs,
+    "scores" (metric -> one value a test photograph) and "elsewhere" (from
+    ``elsewhere.csv``: where -> the same).
     """
     found: dict = {}
-    for file in sorted((results / scale).glob("*/*/*/run.json")):
+    files_there = (results / scale).glob("*/*/*/run.json")
+    for file in sorted(files_there, key=lambda path: (path.parts[:-2], len(path.parts[-2]), path)):
         name, variant = file.parts[-4:-2]
         told = json.loads(file.read_text())
-        told["scores"] = _columns(_read_table(file.parent / "scores.csv"))
+        table = _read_table(file.parent / "scores.csv")
+        told["names"], told["scores"] = [row["photo"] for row in table], _columns(table)
         metrics_file, other_file = file.parent / "metrics.csv", file.parent / "elsewhere.csv"
         told["history"] = _read_table(metrics_file) if metrics_file.is_file() else None
         told["elsewhere"] = {
@@ -352,7 +362,7 @@ def difference(
     """
     values = [np.array([run["scores"][metric] for run in runs]) for runs in (one, other)]
     count = values[0].shape[1]  # (seeds, photographs)
-    if count != values[1].shape[1] or one[0]["photos"] != other[0]["photos"]:
+    if any(run["names"] != one[0]["names"] for run in (*one, *other)):
         raise ValueError("the runs were not judged on the same photographs")
     random = np.random.default_rng(seed)
     # How often each draw takes each photograph and each seed, as shares.

@@ -77,9 +77,12 @@ def colourfulness(predicted: Tensor, true: Tensor | None = None) -> float:
 
 
 def chroma_ratio(predicted: Tensor, true: Tensor) -> float:
-    """Mean chroma over the photograph's own: 0 for gray, below 1 for dull, 1 for as colourful."""
+    """Mean chroma over the photograph's own: 0 for gray, below 1 for dull, 1 for as colourful.
+
+    NaN for a photograph that is gray itself (a mean chroma below half a Lab unit).
+    """
     chroma = [photo[1:].norm(dim=0).mean().item() for photo in (predicted, true)]
-    return chroma[0] / chroma[1] if chroma[1] else math.nan
+    return chroma[0] / chroma[1] if chroma[1] >= 0.5 else math.nan
 
 
 METRICS: dict[str, Callable[[Tensor, Tensor], float]] = {

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from colorlib.errors import ColorlibError
+from colorlib.errors import ColorlibError, check_types
 
 # (output channels, stride) of the encoder's 3x3 convolutions.
 ENCODER = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1))
@@ -82,6 +82,7 @@ class Config:
     output: str = "tanh"
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 known = ", ".join(map(repr, choices))

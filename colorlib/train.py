@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from colorlib import lab
 from colorlib.data import Packed
-from colorlib.errors import ColorlibError
+from colorlib.errors import ColorlibError, check_types
 from colorlib.models import Colorizer, save_weights, write_tensors
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -85,6 +85,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name in ("epochs", "batch_size", "learning_rate", "repeats"):
             if not getattr(self, name) > 0:
                 raise ColorlibError(f"{name} must be positive, not {getattr(self, name)}")
@@ -97,8 +98,9 @@ class Settings:
             raise ColorlibError(f"crop must be a multiple of 8, not {self.crop}")
         if self.scale is not None and (self.crop is None or not 0 < self.scale <= 1):
             raise ColorlibError("scale must lie above 0 and up to 1, and needs a crop")
-        if self.exposure < 0:
-            raise ColorlibError(f"exposure must not be negative, as {self.exposure} is")
+        for name in ("exposure", "seed"):
+            if not getattr(self, name) >= 0:
+                raise ColorlibError(f"{name} must not be negative, as {getattr(self, name)} is")
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,9 @@ class Processes:
         """Meet the others that `torchrun` has started."""
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             return cls()
+        if device.type == "cuda":  # else every process would meet the others on the first one
+            here = int(os.environ["LOCAL_RANK"]) if device.index is None else device.index
+            torch.cuda.set_device(here)
         if not distributed.is_initialized():
             distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         return cls(distributed.get_rank(), distributed.get_world_size())
@@ -411,6 +416,12 @@ def _resume(path: Path, run: dict, model: Colorizer, average: AveragedModel | No
             optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
     """Load a checkpoint if there is one; returns the history up to it."""
     if not path.exists():
+        metrics = path.with_name("metrics.csv")
+        if metrics.is_file() and len(metrics.read_text().splitlines()) > 1:
+            raise ColorlibError(
+                f"{path.parent} holds a run that cannot go on, since {path.name} is gone: "
+                "give another folder"
+            )
         return []
     try:
         with safe_open(path, framework="pt") as file:

@@ -111,7 +111,8 @@ function heat(t) {
 
 function attention(root) {
   // What the position under the pointer attends to.
-  const { rows, columns, top } = root.dataset;
+  const { rows, columns } = root.dataset;
+  const tops = root.dataset.tops.split(" ").map(Number);  // in even shares
   const weights = Uint8Array.from(atob(root.dataset.weights), (c) => c.charCodeAt(0));
   const [row, column] = root.querySelectorAll("input");
   const canvas = root.querySelector("canvas"), told = root.querySelector("output");
@@ -137,7 +138,7 @@ function attention(root) {
     }
     told.textContent = `Row ${row.value}, column ${column.value} attends most to row ` +
       `${Math.floor(best / columns) + 1}, column ${(best % columns) + 1}, with ` +
-      `${((alpha[best] / 255) * top).toFixed(1)} times an even share.`;
+      `${tops[target].toFixed(1)} times an even share.`;
   }
 
   for (const input of [row, column]) input.addEventListener("input", draw);

@@ -78,8 +78,9 @@ def attention(photo: Tensor, alpha: Tensor, start: tuple[int, int], alt: str, na
         name: of the widget, unique on its page.
     """
     h, w = alpha.shape[:2]
-    top = alpha.max().item() * h * w  # in even shares
-    weights = (alpha / alpha.max() * 255).round().byte().numpy().tobytes()
+    tops = alpha.amax(dim=(2, 3), keepdim=True)  # of each position's weights
+    weights = (alpha / tops * 255).round().byte().numpy().tobytes()
+    shares = " ".join(f"{top:.4f}" for top in (tops * h * w).flatten().tolist())
     (still,) = figures.images(photo[None])
     sliders = _slider("row", 1, h, start[0] + 1, "Row of the position") + _slider(
         "column", 1, w, start[1] + 1, "Column of the position"
@@ -95,7 +96,7 @@ def attention(photo: Tensor, alpha: Tensor, start: tuple[int, int], alt: str, na
         {
             "rows": h,
             "columns": w,
-            "top": f"{top:.4f}",
+            "tops": shares,
             "weights": base64.b64encode(weights).decode(),
         },
     )

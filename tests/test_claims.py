@@ -46,7 +46,7 @@ def runs(*errors: float, weights: int = 10, curve=(3.0, 2.0, 1.0)) -> list[dict]
     spread = np.linspace(-0.1, 0.1, 10)
     return [
         {
-            "photos": {"test": 10},
+            "names": [f"photo {i}" for i in range(10)],
             "weights": weights,
             "scores": {"ab_mse": list(error + spread), "chroma_ratio": list(error + spread)},
             "history": [{"epoch": i + 1, "train_loss": loss} for i, loss in enumerate(curve)],
@@ -139,7 +139,7 @@ def test_overfits_looks_sizes():
     def told(*values) -> list[dict]:
         return [
             run | {"mean_colour": {"train": 20.0},
-                   "looking": {"untrained": {"from_mean": 0.2}, "trained": {"from_mean": value}}}
+                   "looking": {"from_mean": value}}
             for run, value in zip(runs(1, 1, 1), values, strict=True)
         ]
 

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -306,3 +307,44 @@ def test_weights_are_listed_with_their_cards(run):
         assert words in said
     status, _, error = run("weights", "nonsense")
     assert status == 1 and "baseline" in error
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (["train", "--set", "width=wide"], "width must be a number"),
+        (["train", "--set", "coordinates=yes"], "coordinates must be true or false"),
+        (["train", "--preset", "fusion", "--prior", "size=abc"], "size must be a whole number"),
+        (["train", "--preset", "fusion", "--set", "embedding=5"], "--prior"),
+        (["train", "--seed", "-1"], "seed must not be negative"),
+        (["train", "--exposure", "nan"], "exposure must not be negative"),
+        (["train", "--optimizer", "magic"], "optimizer must be one of"),
+        (["train", "--init", "baseline", "--width", "0.5"], "add --preset"),
+        (["train", "--init", "baseline", "--set", "attention=dot"], "add --preset"),
+        (["evaluate", "baseline", "--size", "8"], "too small to judge"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(call, says, tmp_path, monkeypatch, capfd):
+    out = ["--out", str(tmp_path / "run")] if call[0] == "train" else []
+    monkeypatch.setattr(sys, "argv", ["colorlib", *call, *out])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    error = capfd.readouterr().err
+    assert stop.value.code == 1 and says in error and len(error.splitlines()) == 1
+
+
+def test_a_report_never_replaces_a_photograph(tmp_path, monkeypatch, capfd):
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (16, 16), (90, 90, 90)).save(photo)
+    before = photo.read_bytes()
+    call = ["colorize", photo, "--out", tmp_path / "o.png", "--json", photo, "--overwrite"]
+    monkeypatch.setattr(sys, "argv", ["colorlib", *map(str, call)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 1 and "another name" in capfd.readouterr().err
+    assert photo.read_bytes() == before
+
+
+def test_the_commit_is_the_librarys_own_or_none():
+    commit = cli._commit()
+    assert commit is None or re.fullmatch(r"[0-9a-f]{7}\+?", commit)

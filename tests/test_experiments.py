@@ -72,7 +72,7 @@ def test_a_run_again_gives_the_same_files(folders):
     assert set(again["elsewhere"]) == {"mirrored", "upside-down"}
     assert len(again["elsewhere"]["mirrored"]["ab_mse"]) == 10
     assert again["elsewhere"]["mirrored"] != again["elsewhere"]["upside-down"]
-    assert set(told["looking"]) == {"untrained", "trained"}
+    assert set(told["looking"]) == {"from_even", "from_mean"}
 
 
 def test_a_yardstick_has_scores_and_no_curve(folders):
@@ -129,6 +129,7 @@ def test_a_recorded_row_comes_out_the_same_again(folders, row):
 def test_recorded_runs_are_what_the_matrix_declares():
     recorded = Path(__file__).parent.parent / "results"
     plan = experiments.declared()
+    assert len(list(recorded.glob("minutes/*/*/*/run.json"))) == len(experiments.matrix("minutes"))
     for file in recorded.glob("*/*/*/*/run.json"):
         told = json.loads(file.read_text())
         scale, data, variant, seed = told["run"].split("/")
@@ -162,7 +163,8 @@ def test_a_pooled_prior_sets_the_embeddings_length(folders):
 
 
 def runs_of(*scores: list[float]) -> list[dict]:
-    return [{"photos": {"test": 4}, "scores": {"ab_mse": list(row)}} for row in scores]
+    names = [f"photo {i}" for i in range(len(scores[0]))]
+    return [{"names": names, "scores": {"ab_mse": list(row)}} for row in scores]
 
 
 def test_differences_are_paired_by_photograph():

@@ -79,6 +79,7 @@ def test_chroma_ratio_is_one_for_the_photograph_and_half_for_half_the_chroma():
     assert metrics.chroma_ratio(true, true) == 1
     assert metrics.chroma_ratio(half, true) == pytest.approx(0.5)
     assert metrics.chroma_ratio(flat(50, 0, 0), true) == 0
+    assert math.isnan(metrics.chroma_ratio(true, flat(50, 0.1, 0)))
 
 
 def test_ssim_is_one_for_the_photograph_and_falls_with_noise():
