@@ -48,4 +48,5 @@ for entry in decisions():
 Markdown("\n\n".join(paragraphs))
 
 # %% [markdown]
-# All slips that can be run, at once, are the preset `as-written`.
+# All slips that can be run, at once, are the preset `as-written`; what
+# becomes of it is told in [chapter 7](07-claims.ipynb).

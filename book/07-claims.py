@@ -157,7 +157,7 @@ say("attention-looks")
 figures.intervals({
     "attention": {
         titles[name]: spread([
-            told["looking"]["trained"]["from_mean"]
+            told["looking"]["from_mean"]
             for told in runs[name]["attention"]
         ]) for name in plan["data"]
     }

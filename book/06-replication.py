@@ -201,15 +201,16 @@ print(f"{'mean colour x 1000':23}" + "".join(
 # on every data set the seeds of one row differ by about as much as the
 # rows do.
 #
-# Which of these differences are more than luck? For two networks and each
-# test photograph we take the difference of their errors (means over the
-# seeds), and ask how much its mean would vary with other photographs: we
-# draw as many photographs with repetition, ten thousand times, and keep the
-# middle 95 %. That is a *paired bootstrap*: easy and hard photographs cancel
-# out. An interval left of zero says that the first network is better on
-# photographs of this kind.
+# Which of these differences are more than luck? For two networks we take the
+# difference of their errors on each test photograph, and ask how much its
+# mean would vary with other photographs and other seeds: ten thousand times
+# we draw photographs and, for each network, seeds, as many as there are, with
+# repetition; and keep the middle 95 % of the means. That is a *bootstrap*,
+# *paired* since both networks are judged on the same draw of photographs, so
+# that easy and hard ones cancel out. An interval left of zero says that the
+# first network is better on photographs of this kind.
 
-# %% mystnb={"figure": {"caption": "Differences of error on the test photographs, in percent of the second network's error, with 95 % intervals. Left of zero, blue: the first network is better. Right, red: the second. Gray: undecided.", "name": "fig-differences"}, "image": {"alt": "Four panels, six intervals each, all of them gray and across zero. The intervals are widest for samples, up to 40 per cent, and narrowest for ImageNet, about 10 per cent wide."}}
+# %% mystnb={"figure": {"caption": "Differences of error on the test photographs, in percent of the second network's error, with 95 % intervals. Left of zero, blue: the first network is better. Right, red: the second. Gray: undecided.", "name": "fig-differences"}, "image": {"alt": "Four panels, six intervals each, all of them gray and across zero. The intervals are widest for samples and coast, over 40 per cent, and narrowest for ImageNet, some 12 per cent wide."}}
 pairs = {
     "fusion - baseline": ("fusion", "baseline"),
     "attention - baseline": ("attention", "baseline"),
@@ -249,8 +250,8 @@ for pair in pairs:
 # on which there are only ten photographs to judge by.
 #
 # What might we have overlooked? The intervals say it: on ImageNet a
-# difference of a few per cent, on *open country* of up to a tenth, on *coast*
-# of up to a fifth. So attention may well be a few per cent better or worse
+# difference of a few per cent, on *open country* of up to a seventh, on
+# *coast* of up to a quarter. So attention may well be a few per cent better or worse
 # than its rivals. "Definitely better" (section 6) it is not, at this
 # scale.
 
@@ -413,33 +414,29 @@ for variant in ("attention", "fusion", "baseline"):
 # ## Where attention looks
 #
 # Chapter 5 found that in a small network all positions of a photograph
-# attend to nearly the same places, as they had before training. These
-# networks have had more photographs and more time. Again we count the share
+# attend to nearly the same places. These networks have had more
+# photographs and more time. Again we count the share
 # of attention that would have to be moved: to let all positions count
 # alike, and to give each position the mean of all positions of its
 # photograph. Means over test photographs and seeds.
 
 # %%
-print(f"{'':24}{'from even':>22}{'from the mean':>22}")
-print(f"{'':24}" + f"{'untrained':>12}{'trained':>10}" * 2)
+print(f"{'':24}{'from even':>12}{'from the mean':>16}")
 for name, rows in runs.items():
     for variant in ("attention", "attention-coordinates"):
-        cells = [
-            np.mean([seed["looking"][when][what]
+        even, mean = (
+            np.mean([seed["looking"][what]
                      for seed in rows[variant]])
             for what in ("from_even", "from_mean")
-            for when in ("untrained", "trained")
-        ]
+        )
         label = titles[name] + (", xy" if "coord" in variant else "")
-        print(f"{label:26}" + "{:10.2f}{:10.2f}  {:10.2f}{:10.2f}".format(
-            *cells))
+        print(f"{label:24}{even:12.2f}{mean:16.3f}")
 
 # %% [markdown]
-# Training does move attention away from even weights: up to a third of it
-# would have to be moved back. But nearly all of that is shared by the
-# positions. The weights of one position differ from the mean of all by a few
-# per cent of attention, more than before training, and still next to
-# nothing. So attention has become one weighted average of the photograph, the
+# The weights are not even: up to a third of attention would have to be moved
+# to make them so. But nearly all of that is shared by the positions. The
+# weights of one position differ from the mean of all by a few per cent of
+# attention, which is next to nothing. So attention has become one weighted average of the photograph, the
 # same for all its positions: a second global vector beside the prior's. It
 # does not "distinguish better between the objects inside the images"
 # (abstract), for it hardly distinguishes positions. That is why a control
@@ -472,7 +469,10 @@ for one, other in (("fusion", "baseline"), ("attention", "fusion")):
           f" {mean:.0f} % [{low:.0f}, {high:.0f}]")
 
 # %% [markdown]
-# LARGER-TEXT
+# The order is that of 64 pixels, and so is the doubt: both intervals contain
+# zero. Here a position of the encoder sees about a third of the photograph,
+# and there would be something left for attention to look at. What it gains
+# over fusion is a per cent or two, if anything.
 
 # %% [markdown]
 # ## A kinder training
@@ -541,8 +541,9 @@ figures.intervals({
 # ```
 # :::
 #
-# **2.** Our intervals are about other photographs. How much do the seeds
-# differ? Compare the spread over seeds with the difference of two rows.
+# **2.** Our intervals contain two kinds of luck, that of the photographs and
+# that of the seeds. How large is the second? Compare the spread over seeds
+# with the difference of two rows.
 #
 # :::{dropdown} Solution
 # ```python
@@ -553,7 +554,7 @@ figures.intervals({
 # ```
 #
 # Where the gap is not much larger than the spread, three seeds are too few
-# to name a winner, whatever the interval over photographs says.
+# to name a winner, however many photographs there are.
 # :::
 #
 # **3.** Does another metric change the order? Take `delta_e` instead of
