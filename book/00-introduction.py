@@ -32,8 +32,6 @@ if importlib.util.find_spec("colorlib") is None:
     )
 
 # %% tags=["hide-input"]
-from IPython.display import Markdown
-
 from colorlib import claims, colorize, data, figures, widgets
 
 # %% mystnb={"figure": {"caption": "Left: what the network is given. Middle: what it paints, with the weights that come with the library. Right: the photograph. None of the three photographs was used in training.", "name": "fig-first-light"}, "image": {"alt": "Three photographs in rows: a large tree on a lawn, the Eiffel Tower under a blue sky, a path through a park; each in gray, as painted by the network, and in true colour."}}
@@ -109,11 +107,12 @@ widgets.compare(
 # [chapter 7](07-claims.ipynb) the rule and the numbers behind each line.
 
 # %% tags=["hide-input"]
-Markdown("\n".join((
-    "| claim | section | verdict |", "| --- | --- | --- |",
-    *(f"| {claim['title']} | {claim['section']} | {claim['verdict']} |"
-      for claim in claims.ledger()),
-)))
+figures.table(
+    ("claim", "section", "verdict"),
+    [(claim["title"], claim["section"], claim["verdict"])
+     for claim in claims.ledger()],
+    "The paper's claims and our verdicts.", "tbl-scoreboard", words=3,
+)
 
 # %% [markdown]
 # ## What this book does
@@ -125,11 +124,15 @@ Markdown("\n".join((
 #
 # Everything runs at three scales with the same code:
 #
+# :::{table} Three scales.
+# :name: tbl-scales
+#
 # | scale | where | for |
 # | --- | --- | --- |
 # | seconds | two CPU cores | every page as you see it |
 # | minutes | a Colab GPU | the same cells, one constant changed |
 # | paper | a data-centre GPU | 256 x 256 pixels, full width, several seeds |
+# :::
 #
 # A page trains a real network on real photographs, but a minute on a CPU
 # does not make a good one. So the book always says which picture comes

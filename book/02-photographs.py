@@ -47,12 +47,16 @@ from colorlib import data, figures, lab, metrics
 # > "Open Country" category [...] We randomly sample 60000 images of the
 # > ImageNet dataset and 500 for the testing set. (section 3.6)
 #
+# :::{table} The paper's data sets, and ours.
+# :name: tbl-data
+#
 # | the paper | training / testing | here |
 # | --- | --- | --- |
 # | MIT CVCL, open country | 361 / 50 | `open-country`: the class has 410 photographs, not 411; one published split, 360 / 50 |
 # | ImageNet subset | 60,000 / 500 | any ImageNet-style folder; the paper's list was never published |
 # | FloydHub Unsplash | 9,500 / 500 | the set is gone; any folder of photographs takes its place |
 # | | | `samples`: 48 photographs that install with the book, so that every page can train for real without a download |
+# :::
 #
 # Later chapters also name `coast`, another class of the same MIT collection;
 # `open-country-64`, thumbnails of the paper's class; and

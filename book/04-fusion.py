@@ -487,6 +487,9 @@ figures.grid(
 # %% [markdown]
 # ## What we decided
 #
+# :::{table} What the paper leaves open about the prior.
+# :name: tbl-prior
+#
 # | the paper says | we decided | the alternative |
 # | --- | --- | --- |
 # | Inception-ResNet-v2 | EfficientNet-Lite2: its weights come as a package, so that every page and test runs without a download; a tenth of the size | `priors.Prior(name="inception_resnet_v2")` fetches the paper's own, or `weights=` names a local file |
@@ -496,6 +499,7 @@ figures.grid(
 # | "this output" | the 1000 logits | `output="softmax"` or `"pooled"` |
 # | "replicating [...] a few times" | once for every position | |
 # | "some convolutional kernels" | 1x1, to as many channels as the encoder's map has | |
+# :::
 #
 # Why logits? Softmax turns them into probabilities, of which a few are
 # large and hundreds are practically zero: on a gray photograph, where the

@@ -64,11 +64,13 @@ print(f"{plan['size']} x {plan['size']} pixels,",
       f"width {plan['width']}, {plan['seeds']} seeds,",
       f"{plan['settings']['epochs']} epochs,",
       f"batches of {plan['settings']['batch_size']}")
-print("photographs          training  held out   test")
-for name, rows in runs.items():
-    photos = rows["gray"][0]["photos"]
-    print(f"{titles[name]:20} {photos['train']:8} {photos['val']:9}"
-          f" {photos['test']:6}")
+figures.table(
+    ("photographs", "training", "held out", "test"),
+    [(titles[name], *(rows["gray"][0]["photos"][split]
+                      for split in ("train", "val", "test")))
+     for name, rows in runs.items()],
+    "The data sets of the replication.", "tbl-sets",
+)
 
 # %%
 everything = [told for rows in runs.values()
@@ -148,21 +150,27 @@ figures.compare_seeds(
 # over the seeds. The unit is the squared error of ab / 128, times 1000.
 
 # %%
-print(f"{'x 1000':24}{'training':>10}{'held out':>10}{'epoch':>8}")
-for name, rows in runs.items():
-    print(titles[name])
-    for variant in variants:
-        told = rows[variant]
-        last = 1000 * losses(told)[:, -1].mean()
-        best = 1000 * np.mean([seed["val_loss"] for seed in told])
-        when = np.mean([seed["epoch"] for seed in told])
-        print(f"  {variant:22}{last:10.3g}{best:10.3g}{when:8.0f}")
+def ends(told):
+    """Last training loss, lowest held-out loss, its epoch."""
+    last = 1000 * losses(told)[:, -1].mean()
+    best = 1000 * np.mean([seed["val_loss"] for seed in told])
+    when = np.mean([seed["epoch"] for seed in told])
+    return f"{last:.3g} / {best:.3g} ({when:.0f})"
+
+
+figures.table(
+    ("loss x 1000", *titles.values()),
+    [(variant, *(ends(rows[variant]) for rows in runs.values()))
+     for variant in variants],
+    "Training loss of the last epoch / lowest held-out loss (its epoch);"
+    " means over the seeds.", "tbl-losses",
+)
 
 # %% [markdown]
 # The lowest training loss belongs to the control or to the baseline on every
-# data set, the lowest held-out loss hardly ever. And the more varied the
-# photographs, the earlier the best epoch: on ImageNet it is among the
-# first, and all that follows is learning by heart.
+# data set; the lowest held-out loss to four different rows, and never by
+# much. The best epoch is often an early one, on ImageNet among the
+# first: all that follows is learning by heart.
 
 # %% [markdown]
 # ## Photographs that nobody has seen
@@ -178,20 +186,30 @@ def error(told):
     return np.array([np.mean(seed["scores"]["ab_mse"]) for seed in told])
 
 
-print(f"{'% of mean colour':23}"
-      + "".join(f"{title:>16}" for title in titles.values()))
-for variant in ("gray", *variants):
-    cells = []
-    for rows in runs.values():
-        share = 100 * error(rows[variant]) / error(rows["mean-colour"])
-        cell = f"{share.mean():.0f}"
-        if len(share) > 1:
-            cell += f" ({share.min():.0f}-{share.max():.0f})"
-        cells.append(f"{cell:>16}")
-    print(f"{variant:23}" + "".join(cells))
-print(f"{'mean colour x 1000':23}" + "".join(
-    f"{1000 * error(rows['mean-colour'])[0]:16.3g}"
-    for rows in runs.values()))
+def share(rows, variant):
+    """Error in % of mean colour: mean (lowest-highest seed)."""
+    values = 100 * error(rows[variant]) / error(rows["mean-colour"])
+    if len(values) == 1:
+        return f"{values[0]:.0f}"
+    return (f"{values.mean():.0f}"
+            f" ({values.min():.0f}-{values.max():.0f})")
+
+
+def percents(names, caption, name, variants=variants, runs=runs):
+    """A table: a row a variant, a column a data set."""
+    return figures.table(
+        ("% of mean colour", *(titles[n] for n in names)),
+        [(variant, *(share(runs[n], variant) for n in names))
+         for variant in variants], caption, name,
+    )
+
+
+mean = [f"{1000 * error(rows['mean-colour'])[0]:.3g}"
+        for rows in runs.values()]
+print("mean colour itself, x 1000:", *mean)
+percents(runs, "Error on the test photographs in percent of that of one"
+         " constant colour: mean (lowest-highest) of the seeds.",
+         "tbl-test", ("gray", *variants))
 
 # %% [markdown]
 # On *coast* every network takes away about a quarter of the error, on *open
@@ -236,12 +254,18 @@ differences = {
 figures.intervals(differences, "difference of error in percent")
 
 # %%
-for pair in pairs:
-    ends = [rows[pair] for rows in differences.values()]
-    better = sum(high < 0 for _, low, high in ends)
-    worse = sum(low > 0 for _, low, high in ends)
-    print(f"{pair:30} better on {better} of {len(ends)},"
-          f" worse on {worse}")
+figures.table(
+    ("difference in %", *titles.values()),
+    [(pair, *("{:.0f} [{:.0f}, {:.0f}]".format(*rows[pair])
+              for rows in differences.values())) for pair in pairs],
+    "The same in numbers: mean difference [95 % interval].",
+    "tbl-differences",
+)
+
+# %%
+ends = [each for rows in differences.values() for each in rows.values()]
+print(sum(high < 0 for _, low, high in ends), "better,",
+      sum(low > 0 for _, low, high in ends), "worse, of", len(ends))
 
 # %% [markdown]
 # None of the 24 intervals excludes zero. Not one of the paper's steps, the
@@ -268,16 +292,18 @@ shown = ("ab_mse", "psnr_rgb", "ssim_rgb", "delta_e", "colourfulness",
          "chroma_ratio")
 heads = ("ab-MSE", "PSNR", "SSIM", "dE00", "colourf.", "chroma")
 digits = (4, 1, 3, 1, 1, 2)
-print(f"{'coast':24}" + "".join(f"{head:>9}" for head in heads))
+rows = []
 for variant in ("gray", "mean-colour", *variants):
     row = [
-        (np.median if metric == "chroma_ratio" else np.mean)(
+        (np.nanmedian if metric == "chroma_ratio" else np.mean)(
             [seed["scores"][metric] for seed in runs["coast"][variant]]
         ) for metric in shown
     ]
-    print(f"{variant:24}" + "".join(
-        f"{v:9.{d}f}" for v, d in zip(row, digits, strict=True)
-    ))
+    rows.append((variant, *(
+        f"{v:.{d}f}" for v, d in zip(row, digits, strict=True))))
+figures.table(
+    ("coast", *heads), rows, "Six metrics on the test photographs of"
+    " coast; higher is better for PSNR and SSIM.", "tbl-metrics")
 
 # %% [markdown]
 # Ask another metric, and another network wins: the control by squared
@@ -348,17 +374,21 @@ figures.grid(columns)
 # in percent of the error on upright ones:
 
 # %%
-print(f"{'':24}{'mirrored':>10}{'upside down':>14}")
-for name, rows in runs.items():
-    print(titles[name])
-    for variant in ("fusion", "fusion-coordinates",
-                    "attention", "attention-coordinates"):
-        told = rows[variant]
-        cells = [
-            100 * np.mean([s["elsewhere"][where]["ab_mse"] for s in told])
-            / error(told).mean() for where in ("mirrored", "upside-down")
-        ]
-        print(f"  {variant:22}{cells[0]:10.0f}{cells[1]:14.0f}")
+def turned(told):
+    """Error mirrored / upside down, in percent of that on upright."""
+    there = (np.mean([seed["elsewhere"][where]["ab_mse"] for seed in told])
+             for where in ("mirrored", "upside-down"))
+    return " / ".join(f"{100 * e / error(told).mean():.0f}" for e in there)
+
+
+figures.table(
+    ("% of upright", *titles.values()),
+    [(variant, *(turned(rows[variant]) for rows in runs.values()))
+     for variant in ("fusion", "fusion-coordinates",
+                     "attention", "attention-coordinates")],
+    "Error on test photographs mirrored / upside down, in percent of that"
+    " on the same photographs upright.", "tbl-turned",
+)
 
 # %% [markdown]
 # A mirror costs next to nothing: left and right are alike to these networks.
@@ -396,11 +426,14 @@ def matrix(variant):
     return 100 * table
 
 
-for variant in ("attention", "fusion", "baseline"):
-    print(f"{variant + ', trained on':24}"
-          + "".join(f"{title:>14}" for title in titles.values()))
-    for name, row in zip(runs, matrix(variant), strict=True):
-        print(f"  {titles[name]:22}" + "".join(f"{v:14.0f}" for v in row))
+figures.table(
+    ("trained on", *(f"tested on {title}" for title in titles.values())),
+    [(f"{titles[name]}, {variant}", *(f"{v:.0f}" for v in row))
+     for variant in ("attention", "fusion", "baseline")
+     for name, row in zip(runs, matrix(variant), strict=True)],
+    "Trained on one kind of photographs, tested on another; error in"
+    " percent of mean colour.", "tbl-elsewhere",
+)
 
 # %% [markdown]
 # On the diagonal, narrow data sets are far ahead of the broad one, as the
@@ -421,16 +454,20 @@ for variant in ("attention", "fusion", "baseline"):
 # photograph. Means over test photographs and seeds.
 
 # %%
-print(f"{'':24}{'from even':>12}{'from the mean':>16}")
-for name, rows in runs.items():
-    for variant in ("attention", "attention-coordinates"):
-        even, mean = (
-            np.mean([seed["looking"][what]
-                     for seed in rows[variant]])
-            for what in ("from_even", "from_mean")
-        )
-        label = titles[name] + (", xy" if "coord" in variant else "")
-        print(f"{label:24}{even:12.2f}{mean:16.3f}")
+def moved(told):
+    """Shares of attention to be moved, means over the seeds."""
+    return " / ".join(
+        f"{np.mean([seed['looking'][what] for seed in told]):.3f}"
+        for what in ("from_even", "from_mean"))
+
+
+figures.table(
+    ("share", *titles.values()),
+    [(variant, *(moved(rows[variant]) for rows in runs.values()))
+     for variant in ("attention", "attention-coordinates")],
+    "The share of attention that would have to be moved, to make it even /"
+    " to give each position the mean of all.", "tbl-looking",
+)
 
 # %% [markdown]
 # The weights are not even: up to a third of attention would have to be moved
@@ -455,18 +492,16 @@ for name, rows in runs.items():
 
 # %%
 larger = experiments.recorded(experiments.RESULTS, "minutes-128")["coast"]
-print(f"{'coast, % of mean colour':26}{'64 x 64':>14}{'128 x 128':>14}")
-for variant in ("baseline", "fusion", "attention"):
-    cells = []
-    for rows in (runs["coast"], larger):
-        share = 100 * error(rows[variant]) / error(rows["mean-colour"])
-        cells.append(
-            f"{share.mean():.0f} ({share.min():.0f}-{share.max():.0f})")
-    print(f"{variant:26}" + "".join(f"{cell:>14}" for cell in cells))
 for one, other in (("fusion", "baseline"), ("attention", "fusion")):
     mean, low, high = percent(larger, one, other)
     print(f"128 x 128, {one} - {other}:"
           f" {mean:.0f} % [{low:.0f}, {high:.0f}]")
+figures.table(
+    ("coast, % of mean colour", "64 x 64", "128 x 128"),
+    [(variant, share(runs["coast"], variant), share(larger, variant))
+     for variant in ("baseline", "fusion", "attention")],
+    "Error on the test photographs of coast at two sizes.", "tbl-larger",
+)
 
 # %% [markdown]
 # The order is that of 64 pixels, and so is the doubt: both intervals contain
@@ -486,19 +521,10 @@ for one, other in (("fusion", "baseline"), ("attention", "fusion")):
 
 # %%
 kinder = experiments.recorded(experiments.RESULTS, "minutes-kinder")
-print(f"{'% of mean colour':23}"
-      + "".join(f"{titles[name]:>16}" for name in runs if name in kinder))
-for variant in ("baseline", "fusion", "attention", "control"):
-    cells = []
-    for name in runs:
-        if name in kinder:
-            rows = kinder[name]
-            share = (100 * error(rows[variant])
-                     / error(rows["mean-colour"]))
-            cell = (f"{share.mean():.0f}"
-                    f" ({share.min():.0f}-{share.max():.0f})")
-            cells.append(f"{cell:>16}")
-    print(f"{variant:23}" + "".join(cells))
+percents([name for name in runs if name in kinder],
+         "Error on the test photographs after the kinder training.",
+         "tbl-kinder", ("baseline", "fusion", "attention", "control"),
+         kinder)
 
 # %% mystnb={"figure": {"caption": "The differences after the kinder training, in percent of the second network's error, with 95 % intervals.", "name": "fig-kinder"}, "image": {"alt": "KINDER-ALT"}}
 figures.intervals({

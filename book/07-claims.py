@@ -65,11 +65,12 @@ judged = {
 print("verdicts that the ledger has otherwise:",
       sum(judged[n][0] != claim["verdict"]
           for n, claim in ledger.items()))
-Markdown("\n".join((
-    "| claim | section | verdict |", "| --- | --- | --- |",
-    *(f"| {claim['title']} | {claim['section']} | {judged[name][0]} |"
-      for name, claim in ledger.items()),
-)))
+figures.table(
+    ("claim", "section", "verdict"),
+    [(claim["title"], claim["section"], judged[name][0])
+     for name, claim in ledger.items()],
+    "All verdicts, recomputed by this page.", "tbl-verdicts", words=3,
+)
 
 # %% [markdown]
 # Below, each claim with the paper's words, the rule as a question, the
@@ -373,7 +374,7 @@ say("broad-goes-dull")
 figures.intervals({
     variant: {
         titles[name]: spread([
-            np.median(told["scores"]["chroma_ratio"])
+            np.nanmedian(told["scores"]["chroma_ratio"])
             for told in runs[name][variant]
         ]) for name in plan["data"]
     } for variant in ("baseline", "fusion", "attention")

@@ -321,6 +321,9 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
 # colorlib weights
 # ```
 #
+# :::{table} What the tool does with a photograph.
+# :name: tbl-tool
+#
 # | | |
 # | --- | --- |
 # | reads | JPEG, PNG, TIFF, WebP, BMP, GIF, the first frame of several; gray, palette, colour, CMYK, 8 and 16 bits |
@@ -328,6 +331,7 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
 # | writes | 8 bits a channel, under the same name into the other folder; `.png` is appended where the format keeps no colours |
 # | overwrites | nothing, unless `--overwrite`; never the photograph itself |
 # | a damaged file | one sentence; the others go on; status 1 at the end |
+# :::
 #
 # In Python, `colorlib.colorize(image)` paints one image and `Painter`
 # many.

@@ -1,17 +1,19 @@
-"""Every figure of the book: each function takes data and returns one matplotlib figure.
+"""Every figure and table of the book: each function takes data and returns one.
 
 Figures are closed before they are returned, so that a notebook shows them
 once, as the value of their cell, and nowhere else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from IPython.display import Markdown
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image
 from torch import Tensor
 
@@ -193,6 +195,25 @@ def bars(values: Mapping[str, float], xlabel: str) -> Figure:
     return _done(figure)
 
 
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[object]], caption: str, name: str, words: int = 1
+) -> Markdown:
+    """A table that a built page numbers.
+
+    Args:
+        head: a title a column.
+        rows: their cells.
+        caption, name: what it shows, and the label to refer to it by.
+        words: how many columns from the left are words; numbers are set to the right.
+    """
+    rule = ["---" if column < words else "---:" for column in range(len(head))]
+    lines = (head, rule, *rows)
+    return Markdown("\n".join((
+        f":::{{table}} {caption}", f":name: {name}", "",
+        *(f"| {' | '.join(map(str, line))} |" for line in lines), ":::",
+    )))
+
+
 def loss_curves(
     history: Sequence[Mapping[str, float]], yardsticks: Mapping[str, float]
 ) -> Figure:
@@ -265,8 +286,9 @@ def _loss_panels(
     axes[0].set_ylabel("mean squared error of ab / 128")
     for (name, loss), style in zip(yardsticks.items(), ("--", ":", "-."), strict=False):
         axes[1].axhline(loss, color="0.35", linestyle=style, linewidth=1.2, label=name)
+    axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes[0].yaxis.set_major_formatter("{x:.3g}")
-    axes[0].yaxis.set_minor_formatter("{x:.3g}")
+    axes[0].yaxis.set_minor_locator(NullLocator())
     return figure, axes
 
 

@@ -138,3 +138,11 @@ def test_intervals_are_coloured_by_their_side_of_the_mark():
     assert dots.get_offsets()[:, 0].tolist() == [-2, 0.5, 2]
     assert len({tuple(colour) for colour in dots.get_facecolors()}) == 3
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["p", "q", "r"]
+
+
+def test_a_table_is_markdown_with_a_label_and_numbers_to_the_right():
+    found = figures.table(("", "loss"), [("gray", 0.5), ("mean", 0.25)], "Losses.", "tbl-x")
+    assert found.data.splitlines() == [
+        ":::{table} Losses.", ":name: tbl-x", "",
+        "|  | loss |", "| --- | ---: |", "| gray | 0.5 |", "| mean | 0.25 |", ":::",
+    ]
