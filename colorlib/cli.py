@@ -334,7 +334,9 @@ def evaluate(
 
 @app.command()
 def reproduce(
-    scale: Annotated[str, typer.Option(help="seconds, minutes or paper.")] = "seconds",
+    scale: Annotated[
+        str, typer.Option(help=f"One of: {', '.join(experiments.declared()['scales'])}.")
+    ] = "seconds",
     only: Annotated[
         str | None,
         typer.Option(help="Runs whose name contains this, such as coast/attention or fusion/0."),

@@ -54,7 +54,8 @@ def photos(data: str | Path, split: str) -> list[Photo]:
             `download` has fetched; ``open-country-64``, thumbnails of that
             class under ``COLORLIB_DATA``; or a folder, by its path or by its
             name under ``COLORLIB_DATA``. A folder may hold
-            ``train``, ``val`` and ``test`` folders; a held-out split that it
+            ``train``, ``val`` and ``test`` folders (without ``train``, all that is
+            in neither of the others is trained on); a held-out split that it
             lacks is a tenth of the training photos, in the order of their
             SHA-256, so that names and dates do not matter.
         split: ``train``, ``val`` or ``test``.
@@ -218,6 +219,9 @@ def _thumbnails(split: str) -> list[Photo]:
         for row in _cvcl_rows("opencountry")
         if row["split"] == split
     ]
+    for path in paths:
+        if not path.is_file():
+            raise ColorlibError(f"{path} is missing")
     return [Photo(path.name, path, _sha256(path)) for path in paths]
 
 
@@ -228,7 +232,9 @@ def _folder(root: Path, split: str) -> list[Photo]:
     given = [name for name in SPLITS if (root / name).is_dir()]
     if split != "train" and split in given:
         return _find(root / split, root)
-    pool = sorted(_find(root / "train" if given else root, root), key=lambda p: p.sha256)
+    rest = _find(root / "train" if "train" in given else root, root)
+    pool = [photo for photo in rest if photo.name.split("/")[0] not in {"val", "test"} & {*given}]
+    pool.sort(key=lambda photo: photo.sha256)
     missing = [name for name in ("test", "val") if name not in given]
     tenth = max(1, len(pool) // 10)
     if len(pool) <= tenth * len(missing):

@@ -98,7 +98,7 @@ def matrix(scale: str, only: str | None = None) -> list[Run]:
     """The runs of a scale, in the order in which they are worth having.
 
     Args:
-        scale: "seconds", "minutes" or "paper".
+        scale: one of those declared, such as "minutes".
         only: keep the runs whose name, such as ``minutes/coast/attention/0``, contains this.
 
     Raises:

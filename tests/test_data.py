@@ -148,6 +148,16 @@ def test_given_split_folders_are_kept_and_missing_ones_cut_from_train(folder):
     assert not found["val"] & found["train"]
 
 
+def test_a_held_out_folder_beside_loose_photos_is_never_trained_on(folder):
+    (folder / "test").mkdir()
+    for i in range(4):
+        (folder / f"{i:02}.png").rename(folder / "test" / f"{i:02}.png")
+    found = {split: {p.name for p in data.photos(folder, split)} for split in data.SPLITS}
+    assert found["test"] == {f"test/{i:02}.png" for i in range(4)}
+    assert [len(found[split]) for split in ("train", "val")] == [24, 2]
+    assert not any(name.startswith("test/") for name in found["train"] | found["val"])
+
+
 def test_hidden_files_and_other_files_are_no_photos(folder):
     (folder / ".hidden.png").write_bytes(b"")
     (folder / "notes.txt").write_text("notes")
