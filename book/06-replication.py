@@ -162,8 +162,8 @@ figures.table(
     ("loss x 1000", *titles.values()),
     [(variant, *(ends(rows[variant]) for rows in runs.values()))
      for variant in variants],
-    "Training loss of the last epoch / lowest held-out loss (its epoch);"
-    " means over the seeds.", "tbl-losses",
+    "Training loss of the last epoch / lowest held-out loss (its"
+    " epoch); means over the seeds.", "tbl-losses",
 )
 
 # %% [markdown]
@@ -183,7 +183,8 @@ figures.table(
 # %%
 def error(told):
     """ab-MSE on the test photographs, one value a seed."""
-    return np.array([np.mean(seed["scores"]["ab_mse"]) for seed in told])
+    return np.array([np.mean(seed["scores"]["ab_mse"])
+                     for seed in told])
 
 
 def share(rows, variant):
@@ -376,9 +377,11 @@ figures.grid(columns)
 # %%
 def turned(told):
     """Error mirrored / upside down, in percent of that on upright."""
-    there = (np.mean([seed["elsewhere"][where]["ab_mse"] for seed in told])
-             for where in ("mirrored", "upside-down"))
-    return " / ".join(f"{100 * e / error(told).mean():.0f}" for e in there)
+    cells = []
+    for where in ("mirrored", "upside-down"):
+        there = [seed["elsewhere"][where]["ab_mse"] for seed in told]
+        cells.append(f"{100 * np.mean(there) / error(told).mean():.0f}")
+    return " / ".join(cells)
 
 
 figures.table(
@@ -386,8 +389,8 @@ figures.table(
     [(variant, *(turned(rows[variant]) for rows in runs.values()))
      for variant in ("fusion", "fusion-coordinates",
                      "attention", "attention-coordinates")],
-    "Error on test photographs mirrored / upside down, in percent of that"
-    " on the same photographs upright.", "tbl-turned",
+    "Error on test photographs mirrored / upside down, in percent of"
+    " that on the same photographs upright.", "tbl-turned",
 )
 
 # %% [markdown]
@@ -427,7 +430,7 @@ def matrix(variant):
 
 
 figures.table(
-    ("trained on", *(f"tested on {title}" for title in titles.values())),
+    ("trained on", *(f"tested on {t}" for t in titles.values())),
     [(f"{titles[name]}, {variant}", *(f"{v:.0f}" for v in row))
      for variant in ("attention", "fusion", "baseline")
      for name, row in zip(runs, matrix(variant), strict=True)],
@@ -465,8 +468,8 @@ figures.table(
     ("share", *titles.values()),
     [(variant, *(moved(rows[variant]) for rows in runs.values()))
      for variant in ("attention", "attention-coordinates")],
-    "The share of attention that would have to be moved, to make it even /"
-    " to give each position the mean of all.", "tbl-looking",
+    "The share of attention that would have to be moved, to make it"
+    " even / to give each position the mean of all.", "tbl-looking",
 )
 
 # %% [markdown]
@@ -491,7 +494,8 @@ figures.table(
 # of mean colour, which is computed at the same size.
 
 # %%
-larger = experiments.recorded(experiments.RESULTS, "minutes-128")["coast"]
+larger = experiments.recorded(experiments.RESULTS, "minutes-128")
+larger = larger["coast"]
 for one, other in (("fusion", "baseline"), ("attention", "fusion")):
     mean, low, high = percent(larger, one, other)
     print(f"128 x 128, {one} - {other}:"
@@ -500,7 +504,8 @@ figures.table(
     ("coast, % of mean colour", "64 x 64", "128 x 128"),
     [(variant, share(runs["coast"], variant), share(larger, variant))
      for variant in ("baseline", "fusion", "attention")],
-    "Error on the test photographs of coast at two sizes.", "tbl-larger",
+    "Error on the test photographs of coast at two sizes.",
+    "tbl-larger",
 )
 
 # %% [markdown]
@@ -535,8 +540,8 @@ figures.table(
             for end in experiments.difference(
                 kinder[name][variant], runs[name][variant])))
         for name in runs if name in kinder)) for variant in four],
-    "What the kinder training changes: difference to the error after the"
-    " paper's training [95 % interval].", "tbl-gain",
+    "What the kinder training changes: difference to the error after"
+    " the paper's training [95 % interval].", "tbl-gain",
 )
 
 # %% [markdown]
@@ -545,9 +550,9 @@ figures.table(
 # %% mystnb={"figure": {"caption": "The differences after the kinder training, in percent of the second network's error, with 95 % intervals.", "name": "fig-kinder"}, "image": {"alt": "Three panels, four intervals each. All contain zero, but for attention against control on open country, red, from just above 0 to 20 per cent; most lean to the right."}}
 figures.intervals({
     titles[name]: {
-        pair: percent(rows, one, other)
+        pair: percent(kinder[name], one, other)
         for pair, (one, other) in pairs.items() if "xy" not in pair
-    } for name, rows in kinder.items()
+    } for name in runs if name in kinder
 }, "difference of error in percent")
 
 # %% [markdown]

@@ -92,7 +92,8 @@ def differences(name, label="data"):
     """A claim's intervals, in percent of the other's error."""
     rows = {
         titles.get(row[label], row[label]): tuple(
-            100 * row[end] / row["base"] for end in ("mean", "low", "high"))
+            100 * row[end] / row["base"]
+            for end in ("mean", "low", "high"))
         for row in judged[name][1]
     }
     rule = ledger[name]["rule"]
