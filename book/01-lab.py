@@ -12,7 +12,7 @@
 # *What you will be able to do:* say why colorization is done in Lab and
 # not in RGB; convert a photograph to Lab and back, by hand for one pixel
 # and with `colorlib` for a batch; say what the network reads and what it
-# must predict. *Runs in* half a minute on two CPU cores.
+# must predict. *Runs in* a quarter of a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.

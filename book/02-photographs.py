@@ -13,7 +13,7 @@
 # stands in for them here; hold photographs out so that a result means
 # something; pack thousands of photographs so that training never waits
 # for them; say why the classifier of chapter 4 must be shown gray. *Runs
-# in* half a minute on two CPU cores.
+# in* a quarter of a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.

@@ -13,7 +13,7 @@
 # network, layer by layer, and back to a and b; say what batch
 # normalisation and initialisation do for it, and see it; read the loss in
 # Lab units; train the network on real photographs and judge it by
-# photographs it has never seen. *Runs in* about two minutes on two CPU
+# photographs it has never seen. *Runs in* about a minute and a half on two CPU
 # cores.
 
 # %% tags=["remove-cell"]

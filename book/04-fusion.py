@@ -13,8 +13,8 @@
 # in a gray photograph, and show that colour would leak the answer; check
 # the fusion layer by hand and say what it amounts to; recognise a common
 # mistake of preprocessing by one number; train a network with and without
-# the prior and find out whether it listens. *Runs in* about a minute and a
-# half on two CPU cores.
+# the prior and find out whether it listens. *Runs in* about a minute on
+# two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.

@@ -12,8 +12,8 @@
 # *What you will be able to do:* read the paper's two curves and its
 # picture grid beside our own; say which network colours unseen
 # photographs better, and how sure that is; re-run any row with one
-# command. *Runs in* half a minute on two CPU cores: the training has been
-# done before, and what it left is read here.
+# command. *Runs in* a quarter of a minute on two CPU cores: the training has
+# been done before, and what it left is read here.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
@@ -130,7 +130,7 @@ figures.lines(
 # Now with what the paper does not show: the loss on photographs that were
 # held out, and the networks in between.
 
-# %% mystnb={"figure": {"caption": "Loss on the training and on the held-out photographs of open country. Lines are means over the seeds, bands reach from the lowest to the highest seed. Dashed: painting everything in the mean colour.", "name": "fig-both-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: four training losses fall by a factor of five or more; baseline and control end lowest, fusion and attention about a third higher. Right: four held-out losses run level and entangled from the second epoch to the last, below the dashed line for mean colour."}}
+# %% mystnb={"figure": {"caption": "Loss on the training and on the held-out photographs of open country. Lines are means over the seeds, bands reach from the lowest to the highest seed. Dashed: painting everything in the mean colour.", "name": "fig-both-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: four training losses fall by a factor of five or more; baseline and control end lowest, fusion and attention a fifth to a third higher. Right: four held-out losses run level and entangled from the second epoch to the last, below the dashed line for mean colour."}}
 figures.compare_seeds(
     {name: [told["history"] for told in country[name]]
      for name in ("baseline", "fusion", "attention", "control")},
@@ -215,8 +215,8 @@ percents(runs, "Error on the test photographs in percent of that of one"
 # %% [markdown]
 # On *coast* every network takes away about a quarter of the error, on *open
 # country* two fifths: seas and skies are blue, and that can be learned from a
-# few hundred photographs. On ImageNet no network is better than one
-# constant colour, with or without a prior, with or without attention. And
+# few hundred photographs. On ImageNet no network is clearly better than
+# one constant colour, with or without a prior, with or without attention. And
 # on every data set the seeds of one row differ by about as much as the
 # rows do.
 #
@@ -276,8 +276,8 @@ print(sum(high < 0 for _, low, high in ends), "better,",
 #
 # What might we have overlooked? The intervals say it: on ImageNet a
 # difference of a few per cent, on *open country* of up to a seventh, on
-# *coast* of up to a quarter. So attention may well be a few per cent better or worse
-# than its rivals. "Definitely better" (section 6) it is not, at this
+# *coast* of a quarter. So attention may well be a few per cent better or
+# worse than its rivals. "Definitely better" (section 6) it is not, at this
 # scale.
 
 # %% [markdown]
@@ -309,7 +309,7 @@ figures.table(
 # %% [markdown]
 # Ask another metric, and another network wins: the control by squared
 # error, attention by dE00, both with and without attention by PSNR. Attention
-# paints with the most colour, the control with the least; that may be what
+# paints with the most chroma, the control with the least; that may be what
 # section 5 calls "aesthetically pleasing". And no network reaches the SSIM of
 # plain gray. Differences that change sign with the metric are no
 # differences.
@@ -398,7 +398,7 @@ figures.table(
 # Upside down costs a lot where there are skies, more than twice the error
 # on *open country*. But it costs networks *without* coordinates as much as
 # those with. The border's padding, and what lies beside what, already tell a
-# network where above is (chapter 9 met this too). Coordinates tell it what
+# network where above is (chapter 9 will meet this too). Coordinates tell it what
 # it knows, which fits with the intervals above.
 
 # %% [markdown]
@@ -442,8 +442,9 @@ figures.table(
 # On the diagonal, narrow data sets are far ahead of the broad one, as the
 # paper says. Off the diagonal is the price: a network of coasts or of open
 # country, shown anything else, is nearly always worse than one constant
-# colour, and up to twice as bad on ImageNet. The network of ImageNet is near
-# 100 everywhere: it has learned to be careful, and neither harms nor helps.
+# colour, and up to twice as bad on ImageNet. The network of ImageNet is
+# near 100 on all but *coast*: it has learned to be careful, and hardly harms
+# or helps.
 # So "a better result" is one on photographs of the same kind.
 
 # %% [markdown]

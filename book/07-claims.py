@@ -11,7 +11,7 @@
 #
 # *What you will be able to do:* say for each claim of the paper whether it
 # held, by which rule, and on which numbers; change a number and see a
-# verdict fall. *Runs in* half a minute on two CPU cores.
+# verdict fall. *Runs in* a quarter of a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.

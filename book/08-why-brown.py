@@ -12,7 +12,7 @@
 # *What you will be able to do:* say which colour a squared error asks for
 # when several are possible, and work it out; find the brown in
 # photographs; tell what each metric rewards, and catch it rewarding the
-# wrong thing. *Runs in* half a minute on two CPU cores.
+# wrong thing. *Runs in* a quarter of a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
