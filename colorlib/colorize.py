@@ -58,13 +58,21 @@ class Painter:
         reduced = gray.resize(sides, _BICUBIC)
         L = _lightness(reduced)[None, None]
         with torch.inference_mode():
-            seen = self.prior(L.to(self.device)) if self.prior else None
+            seen = self.prior(_middle(L).to(self.device)) if self.prior else None
         ab = strength * predict(self.model, L, size, self.device, seen)
         painted = _join(photo, ab[0].numpy())
         if (alpha := files.alpha(image)) is not None:
             painted.putalpha(alpha)
         painted.info = files.about(image)
         return painted
+
+
+def _middle(L: Tensor) -> Tensor:
+    """The middle square of (B, 1, H, W): what a prior has seen of a photograph in training."""
+    H, W = L.shape[-2:]
+    side = min(H, W)
+    y, x = (H - side) // 2, (W - side) // 2
+    return L[..., y : y + side, x : x + side]
 
 
 def prior_of(model: Colorizer, about: dict, path: Path) -> Prior | None:

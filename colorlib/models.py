@@ -264,6 +264,8 @@ class Attention(nn.Module):
         softmax: str = "sources",
     ):
         super().__init__()
+        if score not in ("dot", "general", "concat", "pointwise"):
+            raise ValueError(f"no score named {score!r}")
         self.score, self.softmax = score, softmax
         self.scale = channels**-0.5 if scaled else 1.0
         if score in ("general", "pointwise"):

@@ -8,7 +8,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from colorlib import colorize, data, lab, metrics, models, train, zoo
-from colorlib.colorize import lift, predict
+from colorlib.colorize import Painter, lift, predict
 from colorlib.errors import ColorlibError
 
 
@@ -201,3 +201,13 @@ def test_damaged_weights_of_the_library_are_refused(tmp_path, monkeypatch):
 def test_unknown_weights_name_what_there_is():
     with pytest.raises(ColorlibError, match=zoo.DEFAULT):
         colorize(Image.new("L", (9, 9)), weights="nothing")
+
+
+def test_a_prior_sees_the_middle_square_as_in_training(with_a_prior, monkeypatch):
+    painter = Painter(with_a_prior)
+    seen = []
+    monkeypatch.setattr(painter.prior, "forward", lambda L: seen.append(L) or torch.zeros(1, 1000))
+    pixels = np.zeros((64, 128), np.uint8)
+    pixels[:, 32:96] = 200
+    painter(Image.fromarray(pixels))
+    assert seen[0].shape == (1, 1, 64, 64) and seen[0].mean() > 0.5

@@ -363,3 +363,8 @@ def test_weights_of_another_network_are_refused(tmp_path):
     models.write_tensors(network.state_dict(), path, metadata)
     with pytest.raises(ColorlibError, match="does not fit"):
         models.load_weights(path)
+
+
+def test_a_score_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="no score named 'dots'"):
+        models.Attention(4, "dots")
