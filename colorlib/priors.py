@@ -9,7 +9,8 @@ colours, it would give the answer away.
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -173,8 +174,10 @@ def embed(
     """The embeddings of photographs and of their mirror images, computed once.
 
     They are kept in the cache under a key of the photographs' contents, the
-    prior and its preprocessing. A file there is whole or absent, also
-    when this is interrupted or two processes do it at once.
+    prior, its preprocessing and the kind of device. A file there is whole or
+    absent, also when this is interrupted or two processes do it at once. On a
+    CPU they are computed by one thread: more would change the last bits, and
+    with them what a training makes of them.
 
     Args:
         photos: from `data.photos`.
@@ -189,7 +192,8 @@ def embed(
     Raises:
         ColorlibError: a photo cannot be read, or the cache not be written.
     """
-    digest = hashlib.sha256(prior.key.encode())
+    kind = torch.device(device).type
+    digest = hashlib.sha256(f"{prior.key} {kind}".encode())
     for photo in photos:
         digest.update(photo.sha256.encode())
     if upside_down:
@@ -197,7 +201,7 @@ def embed(
     folder = data.cache_dir() / "embeddings" / digest.hexdigest()
     if not (folder / "embeddings.npy").is_file():
         prior.to(device)
-        with data.whole(folder) as partial:
+        with data.whole(folder) as partial, _threads(1 if kind == "cpu" else None):
             file = np.lib.format.open_memmap(
                 partial / "embeddings.npy", "w+", np.float32, (len(photos), 2, prior.features)
             )
@@ -212,6 +216,17 @@ def embed(
                 file[start : start + 16] = both.cpu().numpy()
             file.flush()
     return np.load(folder / "embeddings.npy", mmap_mode="r")
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Torch's threads for a while; None leaves them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def packed(

@@ -209,3 +209,15 @@ def test_two_processes_may_fill_it_at_once(cache):
     assert len(stored(cache)) == 1
     found = priors.embed(data.photos("samples", "val"), priors.Prior(size=64), progress=None)
     assert found.shape == (6, 2, 1000)
+
+
+def test_embeddings_do_not_depend_on_how_many_threads_there_are(prior, tmp_path, monkeypatch):
+    photos = data.photos("samples", "val")
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2):
+        monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / str(threads)))
+        torch.set_num_threads(threads)
+        found.append(np.array(priors.embed(photos, prior)))
+        assert torch.get_num_threads() == threads
+        torch.set_num_threads(before)
+    assert np.array_equal(*found)
