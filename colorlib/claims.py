@@ -182,7 +182,7 @@ def _sooner(rule: dict, runs: _Runs) -> list[dict] | None:
     for data, name, ours, theirs in pairs or []:
         curves = [[_smoothed(run) for run in side] for side in (ours, theirs)]
         when = [
-            [_reached(one, other[-1]) for one, other in zip(*sides, strict=True)]
+            [_reached(one, _end(other)) for one, other in zip(*sides, strict=True)]
             for sides in (curves, curves[::-1])
         ]
         rows.append({"data": data, "against": name, "one": when[0], "other": when[1],
@@ -194,6 +194,11 @@ def _smoothed(run: dict) -> np.ndarray:
     """Training losses, each the mean of three epochs."""
     losses = [row["train_loss"] for row in run["history"]]
     return np.convolve(losses, np.ones(3) / 3, mode="valid")
+
+
+def _end(curve: np.ndarray) -> float:
+    """The last loss; of a run that diverged, infinity."""
+    return curve[-1].item() if np.isfinite(curve[-1]) else float("inf")
 
 
 def _reached(curve: np.ndarray, level: float) -> float:

@@ -110,7 +110,7 @@ def colorize(
     failed = sum(told["error"] is not None for told in report)
     if json_file is not None:
         text = json.dumps(report, indent=1)
-        files.write(json_file, lambda partial: partial.write_text(text), overwrite)
+        files.write_text(json_file, text, overwrite)
     if len(jobs) > 1:
         what = "would be written" if dry_run else "written"
         rest = len(jobs) - len(report) + failed
@@ -329,7 +329,7 @@ def evaluate(
         about |= {"data": data, "split": split, "size": size, "device": _device_name(device)}
         told = {"weights": str(path), "about": about, "photos": photographs.names, "scores": rows}
         text = json.dumps(told, indent=1)
-        files.write(json_file, lambda partial: partial.write_text(text))
+        files.write_text(json_file, text)
 
 
 @app.command()
@@ -429,8 +429,19 @@ def _commit() -> str | None:
 def _packed(
     names: list[str], split: str, size: int, prior: Prior | None = None, device: str = "cpu"
 ) -> data_sets.Packed:
-    """Photographs of several data sets as one, with what a prior makes of them."""
+    """Photographs of several data sets as one, with what a prior makes of them.
+
+    None is trained on that another of the data sets holds out.
+    """
     photos = [photo for name in names for photo in data_sets.photos(name, split)]
+    if split == "train" and len(different := set(names)) > 1:
+        held_out = {
+            photo.sha256
+            for name in different
+            for part in ("val", "test")
+            for photo in data_sets.photos(name, part)
+        }
+        photos = [photo for photo in photos if photo.sha256 not in held_out]
     bar = partial(tqdm, desc=f"reading {split}", leave=False)
     return packed(photos, size, prior, device, bar)
 

@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from colorlib import lab
-from colorlib.errors import ColorlibError
+from colorlib.errors import ColorlibError, NotHere
 from colorlib.files import SUFFIXES, read, upright
 
 SPLITS = ("train", "val", "test")
@@ -61,8 +61,9 @@ def photos(data: str | Path, split: str) -> list[Photo]:
         split: ``train``, ``val`` or ``test``.
 
     Raises:
-        ColorlibError: no such data set or split, a file that differs from the
-            published list, too few photos.
+        NotHere: no such data set.
+        ColorlibError: no such split, a file that differs from the published
+            list, too few photos.
     """
     if split not in SPLITS:
         raise ColorlibError(f"no split named {split!r}; there is {', '.join(SPLITS)}")
@@ -76,7 +77,7 @@ def photos(data: str | Path, split: str) -> list[Photo]:
     for folder in (Path(data), (_data_dir() or Path()) / name):
         if folder.is_dir():
             return _folder(folder, split)
-    raise ColorlibError(
+    raise NotHere(
         f"no data set or folder named {name!r}; there is samples, "
         f"{', '.join(sorted(_cvcl_names()))}, or a folder of photos, also by its name in "
         "COLORLIB_DATA"
@@ -171,7 +172,7 @@ def _extract(archive: Path, category: str, folder: Path) -> None:
 def _cvcl(category: str, split: str) -> list[Photo]:
     folder = _cvcl_folder(category)
     if folder is None:
-        raise ColorlibError(
+        raise NotHere(
             f"the photos of {category} are not here: run 'colorlib download {category}', "
             "or point COLORLIB_DATA at a folder that holds cvcl/" + category
         )
@@ -213,7 +214,7 @@ def _category(name: str) -> str | None:
 def _thumbnails(split: str) -> list[Photo]:
     root = _data_dir()
     if root is None or not (root / "cvcl64" / "opencountry").is_dir():
-        raise ColorlibError("open-country-64 needs COLORLIB_DATA to hold cvcl64/opencountry")
+        raise NotHere("open-country-64 needs COLORLIB_DATA to hold cvcl64/opencountry")
     paths = [
         root / "cvcl64" / "opencountry" / f"opencountry_{row['file']}"
         for row in _cvcl_rows("opencountry")

@@ -1,4 +1,4 @@
-"""The one exception that is meant for people, and a check that raises it."""
+"""The exception that is meant for people, and a check that raises it."""
 
 from dataclasses import fields
 
@@ -9,6 +9,10 @@ class ColorlibError(Exception):
     The command line prints that sentence, without a traceback, and exits
     with status 1.
     """
+
+
+class NotHere(ColorlibError):
+    """A data set that this machine does not have; what is there but damaged is no such case."""
 
 
 def check_types(settings) -> None:

@@ -3,7 +3,8 @@
 ``experiments.toml`` declares it: variants, data sets, seeds and scales. A run
 leaves ``results/SCALE/DATA/VARIANT/SEED/`` with
 
-- ``metrics.csv``: losses, one row an epoch (`train.fit`);
+- ``metrics.csv``: losses, one row an epoch (`train.fit`); of a run that diverged
+  they are no numbers from there on;
 - ``scores.csv``: every metric of every test photograph, painted by the weights
   of the epoch with the lowest loss on the validation photographs;
 - ``elsewhere.csv``, of a row of the comparison: the same test photographs
@@ -16,8 +17,8 @@ again.
 """
 
 import csv
-import io
 import json
+import math
 import os
 import platform
 import shutil
@@ -42,7 +43,7 @@ from PIL import Image
 from colorlib import data as data_sets
 from colorlib import files, lab, metrics, models
 from colorlib import train as training
-from colorlib.errors import ColorlibError
+from colorlib.errors import ColorlibError, NotHere
 from colorlib.priors import Prior, embed, packed
 
 _HERE = Path(__file__).parent
@@ -178,10 +179,20 @@ def perform(
         torch.manual_seed(run.seed)
         model = models.build(variant["preset"], **changes)
         unfinished = run.folder(work)
-        history = training.fit(model, packs["train"], packs["val"], settings, unfinished, device)
+        try:
+            history = training.fit(
+                model, packs["train"], packs["val"], settings, unfinished, device
+            )
+        except training.Diverged as diverged:
+            if not diverged.history:
+                raise
+            history = diverged.history + [
+                {"epoch": epoch + 1, **dict.fromkeys(training.COLUMNS[1:], math.nan)}
+                for epoch in range(len(diverged.history), settings.epochs)
+            ]
         model = models.load_weights(unfinished / "best.safetensors")
         predict = metrics.network(model, device)
-        best = min(history, key=lambda row: row["val_loss"])
+        best = min(history, key=lambda row: row["val_loss"])  # never nan, which comes last
         told |= {
             "epoch": best["epoch"],
             "val_loss": _short(best["val_loss"]),
@@ -228,7 +239,7 @@ def _elsewhere(
     )
     for name in scale["data"]:
         if name != run.data:
-            with suppress(ColorlibError):
+            with suppress(NotHere):
                 photos = data_sets.photos(name, "test")
                 yield name, packed(photos, scale["size"], prior, device)
 
@@ -265,19 +276,11 @@ def _write(folder: Path, history: list[dict] | None, names, scores: dict, told: 
         _write_table(folder / "metrics.csv", training.COLUMNS, (h.values() for h in history))
     rows = zip(names, *scores.values(), strict=True)
     _write_table(folder / "scores.csv", ("photo", *scores), rows)
-    _write_text(folder / "run.json", json.dumps(told, indent=1) + "\n")
+    files.write_text(folder / "run.json", json.dumps(told, indent=1) + "\n", overwrite=True)
 
 
 def _write_table(path: Path, columns, rows) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_short(value) for value in row] for row in rows)
-    _write_text(path, text.getvalue())
-
-
-def _write_text(path: Path, text: str) -> None:
-    files.write(path, lambda part: part.write_text(text), overwrite=True)
+    files.write_table(path, columns, ([_short(value) for value in row] for row in rows))
 
 
 def _short(value):

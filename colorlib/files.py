@@ -1,10 +1,11 @@
-"""Image files: any format in; whole files out, and nothing overwritten."""
+"""Files: images of any format in; whole files out, and nothing overwritten."""
 
+import csv
 import errno
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -201,6 +202,20 @@ def write(path: Path, fill: Callable[[Path], object], overwrite: bool = False) -
     finally:
         with suppress(OSError):  # whatever kept it from being written
             part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, overwrite: bool = False) -> None:
+    """Write a text file as `write` does, with its errors."""
+    write(path, lambda part: part.write_text(text), overwrite)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Iterable]) -> None:
+    """Write a CSV file, replacing one of that name; errors as in `write`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, text.getvalue(), overwrite=True)
 
 
 def _name(part: Path, path: Path) -> None:

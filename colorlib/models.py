@@ -13,7 +13,6 @@ in the decoder's last layers (section 3.3), Xavier initialisation in the decoder
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import cast
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from colorlib import files
 from colorlib.errors import ColorlibError, check_types
 
 # (output channels, stride) of the encoder's 3x3 convolutions.
@@ -505,6 +505,9 @@ def save_weights(model: Colorizer, path: Path | str, half: bool = False, **about
             of batch normalisation stay float32.
         about: anything JSON can say about the weights, such as the photo size
             they were trained at; `read_about` gives it back.
+
+    Raises:
+        ColorlibError: it cannot be written, for example since the disk is full.
     """
     parameters = {name for name, _ in model.named_parameters()}
     tensors = {
@@ -548,16 +551,20 @@ def read_about(path: Path | str) -> dict:
 
 
 def write_tensors(tensors: dict[str, Tensor], path: Path | str, metadata: dict[str, str]) -> None:
-    """Write a safetensors file under a temporary name, then rename it: never half a file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save_file(tensors, partial, metadata)
-        partial.chmod(0o644)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write a safetensors file, whole or not at all; one of that name is replaced.
+
+    Raises:
+        ColorlibError: it cannot be written, for example since the disk is full.
+    """
+
+    def fill(part: Path) -> None:
+        try:
+            save_file(tensors, part, metadata)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+        part.chmod(0o644)
+
+    files.write(Path(path), fill, overwrite=True)
 
 
 def _open(path: Path | str):

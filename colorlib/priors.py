@@ -83,7 +83,7 @@ class Prior(nn.Module):
         L: (B, 1, H, W) in [-1, 1], any size; resized to a square of `spec.size`.
 
     Returns:
-        (B, E): 1000 logits or probabilities, or pooled features.
+        (B, E): logits or probabilities, one a class (mostly 1000), or pooled features.
 
     Raises:
         ColorlibError: timm knows no such classifier; its weights cannot be
@@ -106,7 +106,8 @@ class Prior(nn.Module):
         config = _timm().data.resolve_model_data_config(self.net)
         self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1))
-        self.features = self.net.num_features if self.spec.output == "pooled" else 1000
+        pooled = self.spec.output == "pooled"
+        self.features = self.net.head_hidden_size if pooled else self.net.num_classes
         self.train(False)
 
     def train(self, mode: bool = True) -> "Prior":

@@ -5,12 +5,10 @@ processes or machines: each takes its share of every batch, and torch's
 DistributedDataParallel averages the gradients.
 """
 
-import csv
 import json
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from colorlib import lab
+from colorlib import files, lab
 from colorlib.data import Packed
 from colorlib.errors import ColorlibError, check_types
 from colorlib.models import Colorizer, save_weights, write_tensors
@@ -101,6 +99,17 @@ class Settings:
         for name in ("exposure", "seed"):
             if not getattr(self, name) >= 0:
                 raise ColorlibError(f"{name} must not be negative, as {getattr(self, name)} is")
+
+
+class Diverged(ColorlibError):
+    """The loss is no longer a number; `history` has the epochs before."""
+
+    def __init__(self, history: list[dict[str, float]]):
+        super().__init__(
+            f"the loss is no longer a number in epoch {len(history) + 1}: "
+            "try a lower learning rate; the last good epoch is kept"
+        )
+        self.history = history
 
 
 @dataclass(frozen=True)
@@ -181,10 +190,10 @@ def fit(
         move, `val_loss` at the epoch's end.
 
     Raises:
+        Diverged: a loss that is no longer a number.
         ColorlibError: no photographs, fewer in a batch than processes, a crop
-            larger than they are, a loss that is no longer a number, a run folder of
-            other settings or photographs, a full disk. What was last written
-            whole is kept.
+            larger than they are, a run folder of other settings or
+            photographs, a full disk. What was last written whole is kept.
     """
     device = torch.device(device)
     processes = Processes.join(device)
@@ -202,10 +211,8 @@ def fit(
     if out is not None:
         out = Path(out)
         history = _resume(out / "last.safetensors", run, model, average, optimizer)
-        if processes.first:
-            with _sentence(out):
-                out.mkdir(parents=True, exist_ok=True)
-                _write_metrics(history, out)  # one killed in between may have written a row more
+        if processes.first:  # one killed in between may have written a row more
+            _write_metrics(history, out)
     if settings.compile:
         model.compile()
     wrapped = processes.wrap(model)
@@ -224,22 +231,18 @@ def fit(
         train_loss = _epoch(wrapped, train, optimizer, settings, epoch, device, processes, average)
         val_loss = evaluate(judged, val, settings.batch_size, device)
         if not math.isfinite(train_loss + val_loss):
-            raise ColorlibError(
-                f"the loss is no longer a number in epoch {epoch + 1}: "
-                "try a lower learning rate; the last good epoch is kept"
-            )
+            raise Diverged(history)
         row = dict(zip(COLUMNS, (epoch + 1, train_loss, val_loss, rate), strict=True))
         best = min((past["val_loss"] for past in history), default=math.inf)
         history.append(row)
         epochs.set_postfix(train=f"{train_loss:.5f}", held_out=f"{val_loss:.5f}")
         if out is not None and processes.first:
-            with _sentence(out):
-                if val_loss < best:
-                    found = {"size": val.size, "epoch": epoch + 1, "val_loss": val_loss}
-                    best_file = out / "best.safetensors"
-                    save_weights(judged, best_file, half=True, **(about or {}), **found)
-                _checkpoint(out / "last.safetensors", run, history, model, average, optimizer)
-                _write_metrics(history, out)
+            if val_loss < best:
+                found = {"size": val.size, "epoch": epoch + 1, "val_loss": val_loss}
+                best_file = out / "best.safetensors"
+                save_weights(judged, best_file, half=True, **(about or {}), **found)
+            _checkpoint(out / "last.safetensors", run, history, model, average, optimizer)
+            _write_metrics(history, out)
     if average is not None:
         model.load_state_dict(average.module.state_dict())
     return history
@@ -452,20 +455,4 @@ def _resume(path: Path, run: dict, model: Colorizer, average: AveragedModel | No
 
 
 def _write_metrics(history: list[dict], out: Path) -> None:
-    part = out / f".metrics.{os.getpid()}"
-    with open(part, "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(history)
-    part.replace(out / "metrics.csv")
-
-
-@contextmanager
-def _sentence(out: Path) -> Iterator[None]:
-    """What goes wrong while writing, such as a full disk, is one sentence."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        raise ColorlibError(
-            f"{out} cannot be written ({error}): the last whole checkpoint is kept"
-        ) from error
+    files.write_table(out / "metrics.csv", COLUMNS, (row.values() for row in history))

@@ -98,6 +98,10 @@ def test_fewer_sooner_easier_below():
     assert verdict({"coast": {"a": quick, "b": slow}}, **rule) == "reproduced"
     assert verdict({"coast": {"a": slow, "b": quick}}, **rule) == "not reproduced"
 
+    lost = runs(1, 1, 1, curve=(2, 0.9, float("nan"), float("nan")))
+    assert verdict({"coast": {"a": slow, "b": lost}}, **rule) == "reproduced"
+    assert verdict({"coast": {"a": lost, "b": slow}}, **rule) == "not reproduced"
+
     rule = {"kind": "easier", "one": "a", "data": "coast", "than": "samples"}
     base = runs(2)
     easy, hard = {"a": runs(1, 1, 1), "mean-colour": base}, {"a": few, "mean-colour": runs(1)}

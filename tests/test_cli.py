@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,18 @@ def test_the_installed_command_colorizes_a_photograph(photo, tmp_path):
     assert done.returncode == 0 and done.stderr == ""
     assert "40 x 30 pixels" in done.stdout
     assert Image.open(out).size == (40, 30) and Image.open(out).mode == "RGB"
+
+
+def test_nothing_is_trained_on_that_a_joined_data_set_holds_out(run, folder, tmp_path):
+    copies = tmp_path / "copies"
+    shutil.copytree(folder, copies / "train")
+    for part in ("val", "test"):
+        (copies / part).mkdir()
+        Image.new("RGB", (16, 16), "red" if part == "val" else "blue").save(copies / part / "1.png")
+    # 12 photographs, of which the folder holds out two; a copy does not make them known.
+    status, text, error = train(run, folder, tmp_path / "run", "--data", copies)
+    assert status == 0, error
+    assert "20 photos trained on, 2 held out" in text
 
 
 def test_the_installed_command_reports_an_error_in_one_line(tmp_path):

@@ -2,6 +2,7 @@ import contextlib
 import csv
 import dataclasses
 import json
+import math
 import queue
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorlib import cli, experiments, metrics, models, priors, train
+from colorlib import cli, data, experiments, metrics, models, priors, train
 from colorlib.errors import ColorlibError
 
 
@@ -73,6 +74,39 @@ def test_a_run_again_gives_the_same_files(folders):
     assert len(again["elsewhere"]["mirrored"]["ab_mse"]) == 10
     assert again["elsewhere"]["mirrored"] != again["elsewhere"]["upside-down"]
     assert set(told["looking"]) == {"from_even", "from_mean"}
+
+
+def test_a_run_that_diverges_is_recorded_up_to_there(folders, monkeypatch):
+    results, work = folders
+    (run,) = experiments.matrix("seconds", "baseline/0")
+    whole = train._epoch
+
+    def diverging(model, packed, optimizer, settings, epoch, *rest) -> float:
+        loss = whole(model, packed, optimizer, settings, epoch, *rest)
+        return loss if epoch < settings.seed + 1 else math.nan
+
+    monkeypatch.setattr(train, "_epoch", diverging)
+    experiments.perform(run, results, work)
+    (told,) = experiments.recorded(results, "seconds")["samples"]["baseline"]
+    losses = [row["val_loss"] for row in told["history"]]
+    assert math.isfinite(losses[0]) and math.isnan(losses[1]) and told["epoch"] == 1
+    assert np.isfinite(told["scores"]["ab_mse"]).all()
+
+
+def test_other_data_sets_may_be_missing_but_not_damaged(folders, monkeypatch):
+    (run,) = experiments.matrix("seconds", "baseline/0")
+    test = data.pack(data.photos("samples", "test"), 16)
+
+    def elsewhere(name: str) -> list[str]:
+        return [where for where, _ in
+                experiments._elsewhere(run, test, {"data": [name], "size": 16}, None, "cpu")]
+
+    root = folders[0] / "cvcl"
+    monkeypatch.setenv("COLORLIB_DATA", str(folders[0]))
+    assert elsewhere("coast") == ["mirrored", "upside-down"]
+    (root / "coast").mkdir(parents=True)
+    with pytest.raises(ColorlibError, match="is missing"):
+        elsewhere("coast")
 
 
 def test_a_yardstick_has_scores_and_no_curve(folders):

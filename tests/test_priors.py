@@ -119,6 +119,15 @@ def test_any_timm_classifier_from_a_local_file(tmp_path):
     assert torch.equal(one(L), other(L)) and one.key == other.key
 
 
+def test_the_embedding_is_as_long_as_it_says(tmp_path):
+    # A classifier whose pooled features are not the number of channels before pooling.
+    name, path = "mobilenetv3_small_050", tmp_path / "w.safetensors"
+    save_file(timm.create_model(name).state_dict(), path)
+    for output in ("logits", "pooled"):
+        prior = priors.Prior(name=name, weights=str(path), size=64, output=output)
+        assert prior(torch.zeros(1, 1, 64, 64)).shape == (1, prior.features)
+
+
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
