@@ -123,8 +123,10 @@ figures.sheet(
 # "224x224x1 RGB" can be read as gray in three channels or as the colour
 # photograph itself (chapter 2). Suppose it were the colour photograph. We
 # turn all hues of one photograph in the plane of a and b, by a quarter, a
-# half and three quarters of a circle. L stays the same, so the encoder
-# cannot notice. Does the embedding? (`prior.see` shows the classifier a
+# half and three quarters of a circle. (Its chroma is halved first, or a
+# screen could not show many of the turned colours, and clipping them would
+# change L, too.) L stays the same, so the encoder cannot notice. Does the
+# embedding? (`prior.see` shows the classifier a
 # picture as it is; only this page calls it.)
 
 # %%
@@ -136,7 +138,8 @@ def turned(photo, degrees):
 
 
 angles = (0, 90, 180, 270)
-hues = torch.stack([turned(some[3], degrees) for degrees in angles])
+pale = some[3] * torch.tensor([1, 0.5, 0.5])[:, None, None]
+hues = torch.stack([turned(pale, degrees) for degrees in angles])
 sees_colour = prior.see(lab.lab_to_rgb(hues))
 sees_L = prior(lab.normalize(hues)[0])
 between = torch.pdist(in_colour).mean()
@@ -147,7 +150,7 @@ for i, degrees in enumerate(angles):
              for e in (sees_colour, sees_L)]
     print(f"{degrees:14}  {moved[0]:11.2f}  {moved[1]:6.2f}")
 
-# %% mystnb={"figure": {"caption": "One photograph with its hues turned, and the likeliest class if the classifier sees the colours (first line) and if it sees L alone (second line).", "name": "fig-leak"}, "image": {"alt": "Four versions of a photograph of tulips, in true and in three false colourings. The first line of text below them differs from version to version, the second line is the same below all four."}}
+# %% mystnb={"figure": {"caption": "One photograph, its chroma halved, with its hues turned, and the likeliest class if the classifier sees the colours (first line) and if it sees L alone (second line).", "name": "fig-leak"}, "image": {"alt": "Four versions of a photograph of tulips, in true and in three false colourings. The first line of text below them differs from version to version, the second line is the same below all four."}}
 figures.sheet(hues, [
     f"{one}\n{other}"
     for one, other in zip(said(sees_colour, 1), said(sees_L, 1),
