@@ -150,7 +150,7 @@ for i, degrees in enumerate(angles):
              for e in (sees_colour, sees_L)]
     print(f"{degrees:14}  {moved[0]:11.2f}  {moved[1]:6.2f}")
 
-# %% mystnb={"figure": {"caption": "One photograph, its chroma halved, with its hues turned, and the likeliest class if the classifier sees the colours (first line) and if it sees L alone (second line).", "name": "fig-leak"}, "image": {"alt": "Four versions of a photograph of tulips, in true and in three false colourings. The first line of text below them differs from version to version, the second line is the same below all four."}}
+# %% mystnb={"figure": {"caption": "One photograph, its chroma halved, with its hues turned, and the likeliest class if the classifier sees the colours (first line) and if it sees L alone (second line).", "name": "fig-leak"}, "image": {"alt": "Four versions of a photograph of tulips, in true and in three false colourings. The first line of text below them changes: hip, pot, miniature schnauzer, pot; the second is barrow, with the same probability, below all four."}}
 figures.sheet(hues, [
     f"{one}\n{other}"
     for one, other in zip(said(sees_colour, 1), said(sees_L, 1),
