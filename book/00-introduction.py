@@ -130,7 +130,7 @@ figures.table(
 # | scale | where | for |
 # | --- | --- | --- |
 # | seconds | two CPU cores | every page as you see it |
-# | minutes | a Colab GPU | the same cells, one constant changed |
+# | minutes | a Colab GPU, or two CPU cores for some hours | chapters 3 to 5: the same cells at full width, one constant changed; chapters 6 and 7: recorded runs, 64 x 64 pixels, half of full width |
 # | paper | a data-centre GPU | 256 x 256 pixels, full width, several seeds |
 # :::
 #

@@ -60,7 +60,8 @@ from colorlib import data, figures, lab, metrics
 #
 # Later chapters also name `coast`, another class of the same MIT collection;
 # `open-country-64`, thumbnails of the paper's class; and
-# `imagenet_sample256`, one photograph of each ImageNet class.
+# `imagenet_sample256`, one photograph each of 962 ImageNet classes (of the
+# other classes there was none in colour).
 #
 # The paper gives no list of files for any of its three sets (the split of
 # open country that we use was published by others). A result on
@@ -142,6 +143,13 @@ with tempfile.TemporaryDirectory() as folder:
 #
 # *Reshape* could mean squeezing a 3:2 photograph into a square. We keep
 # proportions: the shorter side is resized, the middle is cut out.
+#
+# The first of the two versions is for the ImageNet classifier of chapter 4.
+# Three channels, so in colour? Elsewhere the paper calls it "224x224x1 RGB"
+# (section 3.1). The classifier must be shown gray: its answer is handed to
+# the network that is to predict the colours, and from a colour photograph
+# that answer would give some of them away. A photograph that was gray from
+# the start has none to give. Chapter 4 measures the leak.
 #
 # Decoding and resizing a photograph anew in every epoch would keep a GPU
 # waiting. `data.pack` does both once, and writes one file of bytes

@@ -132,6 +132,7 @@ def count(module):
 plain = models.build("baseline", batch_norm=False)
 print(f"encoder {count(plain.encoder):,} weights")
 print(f"decoder {count(plain.decoder):,} weights")
+print(f"both, with batch norm {count(models.build('baseline')):,}")
 
 # %% [markdown]
 # Nearly all weights sit in the encoder, where the maps have most channels.
@@ -400,9 +401,9 @@ figures.loss_curves(
 #
 # Ninety seconds are a beginning. The library ships weights of the same
 # network at full width, trained in stages on these photographs and on
-# others: sea and sky, open country, and one photograph for each of some
-# 800 ImageNet classes. (A number behind a data set says how often an
-# epoch visits it.) The weights say themselves where they come from:
+# others: sea and sky, open country, and the training part of the 962
+# ImageNet photographs, one a class. (A number behind a data set says how
+# often an epoch visits it.) The weights say themselves where they come from:
 
 # %%
 shipped_file = zoo.find(zoo.DEFAULT)

@@ -120,8 +120,8 @@ figures.sheet(
 # %% [markdown]
 # ## Why gray: the leak
 #
-# "224x224x1 RGB" can be read as gray in three channels or as the colour
-# photograph itself (chapter 2). Suppose it were the colour photograph. We
+# "224x224x1 RGB" can be read as gray in three channels or, as section 3.6
+# suggests (chapter 2), as the colour photograph itself. Suppose it were. We
 # turn all hues of one photograph in the plane of a and b, by a quarter, a
 # half and three quarters of a circle. (Its chroma is halved first, or a
 # screen could not show many of the turned colours, and clipping them would

@@ -196,7 +196,7 @@ figures.grid({
 # %% [markdown]
 # Read the table by columns.
 #
-# - *ab-MSE* and *PSNR* put every cautious way, even gray, far before the
+# - *ab-MSE* and *PSNR* (in dB) put every cautious way, even gray, far before the
 #   vivid wrong one. An error that is punished by its square makes it wise
 #   to say little. (A little more than this network does would be wiser
 #   still, says the row *stronger*, though PSNR disagrees. And *by lightness*
@@ -207,7 +207,8 @@ figures.grid({
 # - *dE00*, a colour difference made after human vision, agrees with the
 #   squared errors about the wrong colours, but finds plain gray closer to
 #   the truth than the mean colour.
-# - *colourfulness* and *chroma* see nothing but the amount. The wrong
+# - *colourfulness* and *chroma* (painted over true, the mean of the ten
+#   photographs' ratios) see nothing but the amount. The wrong
 #   colours are nearly as colourful as the photographs. By colourfulness
 #   alone, they would have won.
 #
