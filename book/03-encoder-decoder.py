@@ -92,9 +92,9 @@ for channels, stride in models.ENCODER:
 
 # %% [markdown]
 # So each position of the small map has seen a piece of 75 x 75 pixels, and
-# it has 256 numbers to describe it. That is nearly all of the 64 x 64 pixels
-# of this page's crops, and less than a tenth of the area of a photograph of
-# 256 x 256. Keep it in mind: it decides how much a prior (chapter 4) or
+# it has 256 numbers to describe it. Of the 64 x 64 pixels of this page's crops
+# that is all, seen from the middle, and two fifths, seen from a corner; of a
+# photograph of 256 x 256 it is less than a tenth. Keep it in mind: it decides how much a prior (chapter 4) or
 # attention (chapter 5) can still add. (The paper speaks of a "latent space
 # vector"; it is a map, with a place for every eight by eight pixels.)
 

@@ -498,9 +498,9 @@ print("test, all within a quarter of each other:",
 # not be the order on new photographs. *What it cannot show:* whether
 # attention colours unseen photographs better. Thirty-two photographs to
 # learn from, sixteen to judge by, and half a minute each are too few. And at
-# 64 pixels, of which each position of the encoder sees a piece of 75 x 75,
-# there is hardly anything left for attention to look at that the encoder has
-# not seen. Chapter 6 has more photographs, more seeds and larger pictures.
+# 64 pixels, where a position of the encoder sees a piece of 75 x 75 around it,
+# there is little left for attention to look at that the encoder has not
+# seen. Chapter 6 has more photographs, more seeds and larger pictures.
 #
 # ## What a position attends to
 #

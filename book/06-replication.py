@@ -48,8 +48,8 @@ from colorlib import experiments, figures
 # the words "slightly better". *What we had to guess:* which data set the
 # curves come from, how long training went on, how the pictures were
 # chosen. *What we ran:* six networks and two yardsticks on four data sets
-# with three seeds, all with the same budget, every network judged by the
-# photographs that were held out.
+# with three seeds, all with the same budget, every network judged by
+# photographs that it has never seen.
 
 # %%
 SCALE = "minutes"  # "paper": 256 x 256, full width, on a GPU
@@ -98,8 +98,8 @@ print(len(everything), "runs")
 # - *control*: attention's weights, without its looking (chapter 5).
 #
 # An epoch's weights are kept if no epoch before had a lower loss on the
-# held-out photographs; test photographs are looked at once, by those
-# weights. Nothing was chosen by them.
+# *held-out* photographs (others would say: validation); *test* photographs are
+# looked at once, by those weights. Nothing was chosen by them.
 
 # %% [markdown]
 # ## The paper's figures 5 and 6
@@ -146,7 +146,7 @@ figures.compare_seeds(
 # happens on the left, and the bands of the seeds overlap all the way. The
 # left panel tells
 # how well a network memorises a few hundred photographs. About colouring
-# it tells nothing.
+# others it tells next to nothing.
 #
 # The same as numbers, for all data sets: the training loss of the last
 # epoch, the lowest held-out loss, and the epoch where it was lowest, means
@@ -171,8 +171,9 @@ figures.table(
 
 # %% [markdown]
 # The lowest training loss belongs to the control or to the baseline on every
-# data set; the lowest held-out loss to four different rows, and never by
-# much. On ImageNet the best epoch is among the first, and all that follows
+# data set. (Attention's is lower than the baseline's on ImageNet; there, the
+# paper's two figures would look as they do in the paper.) The lowest held-out
+# loss belongs to four different rows, and never by much. On ImageNet the best epoch is among the first, and all that follows
 # is learning by heart. Elsewhere it may be an early one or a late one, as
 # befits a curve that runs level.
 
@@ -221,8 +222,8 @@ percents(runs, "Error on the test photographs in percent of that of one"
 # country* two fifths: seas and skies are blue, and that can be learned from a
 # few hundred photographs. On ImageNet no network is clearly better than
 # one constant colour, with or without a prior, with or without attention. And
-# on every data set the seeds of one row differ by about as much as the
-# rows do.
+# but for *samples*, where the baseline stays behind, the seeds of one row
+# differ by about as much as the rows do.
 #
 # Which of these differences are more than luck? For two networks we take the
 # difference of their errors on each test photograph, and ask how much its
@@ -279,10 +280,10 @@ print(sum(high < 0 for _, low, high in ends), "better,",
 # on which there are only ten photographs to judge by.
 #
 # What might we have overlooked? The intervals say it: on ImageNet a
-# difference of a few per cent, on *open country* of up to a seventh, on
-# *coast* of a quarter. So attention may well be a few per cent better or
-# worse than its rivals. "Definitely better" (section 6) it is not, at this
-# scale.
+# difference of less than a tenth, on *open country* of up to a sixth, on
+# *coast* of more than a quarter, on *samples* of more than a third. So
+# attention may well be somewhat better or worse than its rivals. "Definitely
+# better" (section 6) is more than these photographs can show.
 
 # %% [markdown]
 # ## More than one number
@@ -290,10 +291,10 @@ print(sum(high < 0 for _, low, high in ends), "better,",
 # The squared error is one way to look. Chapter 8 shows what each metric
 # rewards; here they are for *coast*, means over test photographs and seeds.
 # *PSNR* (in dB) and *SSIM* compare the RGB pictures; *dE00* is the colour
-# difference CIEDE2000, in Lab units; *colourf.* is colourfulness, for which
-# the photographs' own amount is the goal, and so it is for *chroma*: the
-# mean chroma of what is painted over the photograph's own, here its median
-# over photographs, since one that is nearly gray makes the ratio very large.
+# difference CIEDE2000, in Lab units; *colourf.*, colourfulness, is an amount,
+# of which more is not better; *chroma* is the mean chroma of what is painted
+# over the photograph's own, here its median over photographs, since one that
+# is nearly gray makes the ratio very large.
 
 # %%
 shown = ("ab_mse", "psnr_rgb", "ssim_rgb", "delta_e", "colourfulness",
@@ -315,11 +316,11 @@ figures.table(
 
 # %% [markdown]
 # Ask another metric, and another network wins: the control by squared
-# error, attention by dE00, both with and without attention by PSNR. Attention
+# error, attention by dE00, fusion and attention, level, by PSNR. Attention
 # paints with the most chroma, the control with the least; that may be what
 # section 5 calls "aesthetically pleasing". And no network reaches the SSIM of
-# plain gray. Differences that change sign with the metric are no
-# differences.
+# plain gray. An order of networks that depends on the metric, and that no
+# interval supports, decides nothing.
 
 # %% [markdown]
 # ## The paper's figure 4
@@ -404,9 +405,10 @@ figures.table(
 # A mirror costs next to nothing: left and right are alike to these networks.
 # Upside down costs a lot where there are skies, more than twice the error
 # on *open country*. But it costs networks *without* coordinates as much as
-# those with. The border's padding, and what lies beside what, already tell a
-# network where above is (chapter 9 will meet this too). Coordinates tell it what
-# it knows, which fits with the intervals above.
+# those with, on *samples* even more. So they too know where above is; the
+# border's padding, and what lies beside what, could have told them (chapter 9
+# will meet this too). That coordinates tell a network what it knows would
+# explain the intervals above.
 
 # %% [markdown]
 # ## Trained narrow, tested broad
@@ -452,8 +454,8 @@ figures.table(
 # constant colour.) Off the diagonal is the price: a network of coasts or of open
 # country, shown anything else, is nearly always worse than one constant
 # colour, and up to twice as bad on ImageNet. The network of ImageNet is
-# near 100 on all but *coast*: it has learned to be careful, and hardly harms
-# or helps.
+# near 100 on all but *coast*: it has learned to be careful, and does less harm
+# elsewhere than the others, and no good.
 # So "a better result" is one on photographs of the same kind.
 
 # %% [markdown]
@@ -490,11 +492,11 @@ figures.table(
 # of the photograph, the same for all its positions: a second global vector
 # beside the prior's. It does little to "distinguish better between the objects
 # inside the images" (abstract), for it hardly distinguishes positions. That
-# may be why a control which cannot look at all does as well.
+# may be why nothing tells it from a control which cannot look at all.
 #
-# One reason is the size. A position of the encoder's map sees 75 x 75
-# pixels (chapter 3), so in photographs of 64 x 64 it sees nearly everything
-# without attention. Hence the next section.
+# One reason may be the size. A position of the encoder's map sees 75 x 75
+# pixels (chapter 3): of photographs of 64 x 64, everything from the middle and
+# two fifths from a corner, without attention. Hence the next section.
 
 # %% [markdown]
 # ## Twice the size
@@ -519,10 +521,11 @@ figures.table(
 )
 
 # %% [markdown]
-# The order is that of 64 pixels, and so is the doubt: both intervals contain
-# zero. Here a position of the encoder sees about a third of the photograph,
-# and there would be something left for attention to look at. What it gains
-# over fusion is a per cent or two, if anything.
+# Fusion and attention are ahead of the baseline as at 64 pixels, and the doubt
+# is the same: both intervals contain zero. Here a position of the encoder sees
+# a third of the photograph at most, and there would be something left for
+# attention to look at. The mean gain over fusion is one per cent, and the
+# interval reaches from a large gain to a large loss.
 
 # %% [markdown]
 # ## A kinder training
@@ -574,15 +577,14 @@ for name, rows in kinder_differences.items():
             print(f"{name}, {pair}: {mean:.0f} % [{low:.1f}, {high:.1f}]")
 
 # %% [markdown]
-# The kinder training helps the network that needs it least. On ImageNet the
+# The kinder training helps the network without a prior. On ImageNet the
 # *baseline* gains more than luck explains, and is now better than one constant
 # colour with every seed; on *coast* it has the lowest mean of the four. What
 # the others gain is within luck. And the intervals of {numref}`fig-kinder` lean
 # to the right: all six of fusion and attention against the baseline, and all
 # three of attention against its control, one of which, on *open country*, no
-# longer contains zero. One in twelve can be chance, at 95 %. But if a better
-# training should have brought out what the prior and attention are good for, it
-# did not.
+# longer contains zero. One in twelve can be chance, at 95 %. But if more variety
+# should have brought out what the prior and attention are good for, it did not.
 
 # %% [markdown]
 # ## Summary
@@ -591,9 +593,9 @@ for name, rows in kinder_differences.items():
 #   photographs. The training loss tells who memorises best; the held-out
 #   curves of four networks cannot be told apart.
 # - On *coast* and *open country* every network paints test photographs better
-#   than one constant colour does, on ImageNet none by more than luck; on
-#   *samples* all do but the baseline. So it is when they are trained as the
-#   paper trains.
+#   than one constant colour does, on *samples* all but the baseline; on
+#   ImageNet all stay within two per cent of it. So it is when they are trained
+#   as the paper trains.
 # - Of 24 intervals for the prior, attention and coordinates, none excludes
 #   zero; neither do those at twice the size. After a kinder training one of
 #   twelve does, and it says that attention is worse than its control.
