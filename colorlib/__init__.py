@@ -1,10 +1,8 @@
 """colorlib: automatic colorization of grayscale photographs.
 
 A replication, in the open, of "Automatic colorization of gray-scale images
-using deep attention models" (V. Lakhani). The modules in reading order:
-``lab``, ``files``, ``data``, ``models``, ``priors``, ``metrics``, ``train``,
-``experiments``, ``claims``, ``zoo``, ``colorize``; imports run only in that
-direction.
+using deep attention models" (V. Lakhani). What each module is for stands in the
+README; imports run in the one direction that CONTRIBUTING names.
 """
 
 from colorlib.colorize import colorize

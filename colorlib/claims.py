@@ -12,7 +12,7 @@ reproduced. Some yes and none no: partly. Anything else: not reproduced.
 - ``fewer``: one variant has fewer weights than another.
 - ``sooner``: one variant's training loss reaches the level at which each of
   several others ends before these reach the level at which it ends; levels and
-  losses are means over three epochs. A comparison a variant.
+  losses are means over the last three epochs. A comparison a variant.
 - ``easier``: one variant's error, relative to painting everything in the mean
   colour, is lower on one data set than on another.
 - ``duller``: one variant's chroma ratio, the median over test photographs, is
@@ -20,7 +20,7 @@ reproduced. Some yes and none no: partly. Anything else: not reproduced.
 - ``below``: the interval of a metric's mean lies below a limit, on every data set.
 - ``overfits``: the last training loss is below a tenth of that of painting
   everything in the mean colour.
-- ``looks``: of attention, at least a twentieth differs between positions
+- ``looks``: of attention, at least a given share differs between positions
   (`metrics.looking`, "from_mean"); a comparison a data set.
 - ``sizes``: a network takes photographs of the given sizes, answers in the same
   size, and gets a gradient from each; this one is run when it is judged.
@@ -38,7 +38,7 @@ import numpy as np
 import torch
 
 from colorlib import models
-from colorlib.experiments import declared, difference
+from colorlib.experiments import YARDSTICKS, declared, difference
 
 VERDICTS = ("reproduced", "partly", "not reproduced", "not testable here", "not run yet")
 
@@ -90,15 +90,16 @@ def judge(rule: dict, recorded: Recorded, scale: str) -> tuple[str, list[dict]]:
     Args:
         rule: of a claim in `ledger`.
         recorded: what `experiments.recorded` found for the scale.
-        scale: "seconds", "minutes" or "paper".
+        scale: a name in ``experiments.toml``, such as "minutes".
 
     Returns:
         One of `VERDICTS`; "not run yet" if a run of the scale that the rule
         needs is not there. Then one dict for each comparison: "data", "outcome" and
         what was compared; for ``lower`` and ``lowest`` "other", the difference
         "mean" with its interval "low" and "high", and the other's error "base";
-        for ``below`` "mean", "low" and "high" of the metric; else "one" and "other",
-        lists where seeds are compared.
+        for ``below`` "mean", "low" and "high" of the metric; for ``sizes`` no more;
+        else "one" and "other", lists where seeds are compared, and for ``sooner``
+        "against", the other's name.
     """
     if rule["kind"] == "none":
         return "not testable here", []
@@ -121,7 +122,7 @@ class _Runs:
     def of(self, data: str, variant: str) -> list[dict] | None:
         """One run a seed; None if a seed is missing."""
         found = self.recorded.get(data, {}).get(variant, [])
-        wanted = 1 if variant in ("gray", "mean-colour") else self.plan["seeds"]
+        wanted = 1 if variant in YARDSTICKS else self.plan["seeds"]
         return found if len(found) == wanted else None
 
     def pairs(
@@ -193,9 +194,10 @@ def _sooner(rule: dict, runs: _Runs) -> list[dict] | None:
 
 
 def _smoothed(run: dict) -> np.ndarray:
-    """Training losses, each the mean of three epochs."""
+    """Training losses, after each epoch the mean of the last three, or of as many as there are."""
     losses = [row["train_loss"] for row in run["history"]]
-    return np.convolve(losses, np.ones(3) / 3, mode="valid")
+    sums = np.convolve(losses, np.ones(3))[: len(losses)]
+    return sums / np.arange(1, len(losses) + 1).clip(max=3)
 
 
 def _end(curve: np.ndarray) -> float:
@@ -204,9 +206,13 @@ def _end(curve: np.ndarray) -> float:
 
 
 def _reached(curve: np.ndarray, level: float) -> float:
-    """After how many epochs a curve first comes down to a level; infinity if never."""
+    """After how many epochs a curve first comes down to a level.
+
+    Infinity if never; and of a run that diverged, which has not come to stay.
+    """
     below = np.flatnonzero(curve <= level)
-    return below[0].item() + 1 if len(below) else float("inf")
+    there = len(below) and np.isfinite(curve[-1])
+    return below[0].item() + 1 if there else float("inf")
 
 
 def _easier(rule: dict, runs: _Runs) -> list[dict] | None:
@@ -287,11 +293,15 @@ def _below(rule: dict, runs: _Runs) -> list[dict] | None:
         found = runs.of(data, rule["one"])
         if not found:
             return None
-        metric = rule["metric"]
-        limit = [rule["limit"]] * len(found[0]["scores"][metric])
-        flat = [{"names": found[0]["names"], "scores": {metric: limit}}]
-        mean, low, high = difference(found, flat, metric)
-        limit = rule["limit"]
+        metric, limit = rule["metric"], rule["limit"]
+        there = np.isfinite([run["scores"][metric] for run in found]).all(axis=0)  # gray has none
+        judged = [
+            {"names": list(np.array(run["names"])[there]),
+             "scores": {metric: np.array(run["scores"][metric])[there]}}
+            for run in found
+        ]
+        flat = [{"names": judged[0]["names"], "scores": {metric: np.full(there.sum(), limit)}}]
+        mean, low, high = difference(judged, flat, metric)
         rows.append({"data": data, "mean": mean + limit, "low": low + limit, "high": high + limit,
                      "outcome": _outcome(low, high)})
     return rows

@@ -1,6 +1,7 @@
 """The command line: thin verbs over the library."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from tqdm import tqdm
 from colorlib import __version__, experiments, files, metrics, zoo
 from colorlib import data as data_sets
 from colorlib import train as training
-from colorlib.colorize import Painter, check, prior_of
+from colorlib.colorize import Painter, check_options, prior_of
 from colorlib.errors import ColorlibError
 from colorlib.models import (
     PRESETS,
@@ -79,7 +80,7 @@ def colorize(
     """
     if json_file is not None and json_file.exists() and not overwrite:
         raise ColorlibError(f"{json_file} exists already and is not overwritten")
-    check(STRIDE if working_size is None else working_size, strength)
+    check_options(STRIDE if working_size is None else working_size, strength)
     jobs = files.jobs(photos, out, overwrite)
     if json_file is not None:
         taken = {path.resolve() for job in jobs for path in (job.photo, job.out) if path}
@@ -270,7 +271,7 @@ def train(
             "prior": asdict(watcher.spec) if watcher else None,
             "data": dict(Counter(Path(name).name for name in data)),
             "settings": asdict(settings),
-            "device": _device_name(device),
+            "device": training.device_name(device),
             "colorlib": __version__,
             "commit": _commit(),
         },
@@ -319,15 +320,22 @@ def evaluate(
             path.parent.name if path == run else path.stem: metrics.network(model, device),
         }.items()
     }
-    where = f"at {size} x {size}, on {_device_name(device)}"
-    print(f"{len(photographs)} photos of {data}, {split}, {where}")
+    here = training.device_name(device)
+    print(f"{len(photographs)} photos of {data}, {split}, at {size} x {size}, on {here}")
     print(f"{'':16}" + "".join(f"{name:>14}" for name in metrics.METRICS))
     for name, found in rows.items():
-        means = (f"{sum(values) / len(values):14.4g}" for values in found.values())
+        means = (f"{_mean(values):14.4g}" for values in found.values())
         print(f"{name:16}" + "".join(means))
     if json_file is not None:
-        about |= {"data": data, "split": split, "size": size, "device": _device_name(device)}
-        told = {"weights": str(path), "about": about, "photos": photographs.names, "scores": rows}
+        about |= {"data": data, "split": split, "size": size, "device": here}
+        scores = {  # JSON has no nan
+            name: {
+                metric: [None if math.isnan(value) else value for value in values]
+                for metric, values in found.items()
+            }
+            for name, found in rows.items()
+        }
+        told = {"weights": str(path), "about": about, "photos": photographs.names, "scores": scores}
         text = json.dumps(told, indent=1)
         files.write_text(json_file, text)
 
@@ -405,8 +413,10 @@ def _device(name: str) -> str:
     return device
 
 
-def _device_name(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+def _mean(values: list[float]) -> float:
+    """Over the photographs for which there is a value: a gray one has no chroma ratio."""
+    there = [value for value in values if not math.isnan(value)]
+    return sum(there) / len(there) if there else math.nan
 
 
 def _commit() -> str | None:

@@ -49,7 +49,7 @@ class Painter:
     ) -> Image.Image:
         """Colorize one photograph; arguments, result and errors as in `colorize`."""
         size = self.size if working_size is None else working_size
-        check(size, strength)
+        check_options(size, strength)
         photo = files.upright(image)
         gray = _gray(photo)
         scale = min(1.0, _LIFT * size / min(photo.size))
@@ -143,7 +143,7 @@ def predict(
     Raises:
         ColorlibError: a working size below 8.
     """
-    check(working_size)
+    check_options(working_size)
     H, W = L.shape[-2:]
     scale = working_size / min(H, W)
     size = [max(STRIDE, min(_LONGEST * working_size, round(side * scale))) for side in (H, W)]
@@ -157,7 +157,7 @@ def predict(
 def lift(ab: Tensor, L: Tensor) -> Tensor:
     """Enlarge ab to the size of L, so that colours end where the lightness has an edge.
 
-    Bicubic, then OpenCV's joint bilateral filter (Petschnigg et al. 2004):
+    Joint bilateral upsampling: bicubic, then OpenCV's filter (Petschnigg et al. 2004):
     each pixel takes the mean of the colours around it, of those with nearly
     its own lightness. Reach (1.5 pixels of the small ab) and tolerance (2.5
     units of L) gave predictions the lowest error on training and validation photographs.
@@ -186,7 +186,7 @@ def lift(ab: Tensor, L: Tensor) -> Tensor:
     return torch.stack(lifted)
 
 
-def check(working_size: int, strength: float = 1.0) -> None:
+def check_options(working_size: int, strength: float = 1.0) -> None:
     """Refuse a working size or a strength that makes no sense.
 
     Raises:

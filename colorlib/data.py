@@ -11,6 +11,7 @@ import hashlib
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -148,6 +149,8 @@ def _fetch(url: str, folder: Path, progress: bool) -> Path:
         raise ColorlibError(f"{url} could not be had ({status})") from error
     except requests.RequestException as error:
         raise ColorlibError(f"the download of {url} broke off: try again") from error
+    except ValueError as error:
+        raise ColorlibError(f"{url} is no address from which files can be fetched") from error
 
 
 def _extract(archive: Path, category: str, folder: Path) -> None:
@@ -165,7 +168,7 @@ def _extract(archive: Path, category: str, folder: Path) -> None:
                 if hashlib.sha256(content).hexdigest() != row["sha256"]:
                     raise ColorlibError(f"{member} in the archive differs from the published file")
                 (folder / member).write_bytes(content)
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ColorlibError("the downloaded archive is damaged: try again") from error
 
 
@@ -230,6 +233,18 @@ def _thumbnails(split: str) -> list[Photo]:
 
 
 def _folder(root: Path, split: str) -> list[Photo]:
+    """A split of a folder; a file that lies there twice is in one split only."""
+    parts: dict[str, list[Photo]] = {}
+    for name in ("test", "val", "train"):
+        known = {photo.sha256 for part in parts.values() for photo in part}
+        found = _listed(root, name)
+        parts[name] = [photo for photo in found if photo.sha256 not in known]
+        if name == split:
+            break
+    return parts[split]
+
+
+def _listed(root: Path, split: str) -> list[Photo]:
     given = [name for name in SPLITS if (root / name).is_dir()]
     if split != "train" and split in given:
         return _find(root / split, root)
@@ -249,7 +264,8 @@ def _find(folder: Path, root: Path) -> list[Photo]:
     return [
         Photo(path.relative_to(root).as_posix(), path, _sha256(path))
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in SUFFIXES and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
 
 
@@ -264,7 +280,7 @@ class Packed:
         pixels: (N, S, S, 3) uint8 sRGB, memory-mapped: what a batch does not
             touch is not read, and what it touches the system may drop again.
         names: the photographs' names, in order.
-        key: SHA-256 over content, order and size.
+        key: SHA-256 over content, order and size, and over what the embeddings depend on.
         index: the rows of `pixels` that this object stands for, in order.
         embeddings: (N, 2, E) float32, what a global prior makes of each
             photograph and of its mirror image (`priors.embed`); or None.

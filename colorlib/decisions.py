@@ -5,12 +5,9 @@ setting, and what is said of it here is read from the code.
 """
 
 import tomllib
-from dataclasses import fields
 from importlib import resources
 
 from colorlib import models, priors
-
-_SETTINGS = {"Config": models.Config, "Spec": priors.Spec}
 
 
 def decisions() -> list[dict]:
@@ -27,10 +24,8 @@ def decisions() -> list[dict]:
 def value(setting: str, preset: str = "baseline"):
     """What the code does: the value of a setting such as "Config.output" in a preset."""
     kind, name = setting.split(".")
-    if kind == "Config":
-        return getattr(models.preset_config(preset), name)
-    (field,) = [field for field in fields(_SETTINGS[kind]) if field.name == name]
-    return field.default
+    of = {"Config": models.preset_config(preset), "Spec": priors.Spec()}
+    return getattr(of[kind], name)
 
 
 def switch(decision: dict) -> str:

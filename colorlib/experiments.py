@@ -10,7 +10,8 @@ leaves ``results/SCALE/DATA/VARIANT/SEED/`` with
 - ``elsewhere.csv``, of a row of the comparison: the same test photographs
   mirrored and upside down, and the test photographs of other data sets;
 - ``painted.jpg``, with the first seed: `PAINTED` of the test photographs;
-- ``run.json``: configuration, seed, data, versions, commit, device, wall time.
+- ``run.json``: configuration, seed, hashes of the photographs with what the prior
+  makes of them, versions, commit, device, wall time.
 
 On a CPU a run takes one thread, so that the same seed gives the same tables
 again.
@@ -217,7 +218,7 @@ def perform(
         },
         "photos": {split: len(pack) for split, pack in packs.items()},
         "data_sha256": {split: pack.key for split, pack in packs.items()},
-        "device": _device_name(device),
+        "device": training.device_name(device),
         "torch": torch.__version__,
         "pillow": PIL.__version__,
         "python": platform.python_version(),
@@ -286,17 +287,6 @@ def _write_table(path: Path, columns, rows) -> None:
 def _short(value):
     """Six significant figures: more differ between processors."""
     return float(f"{value:.6g}") if isinstance(value, float) else value
-
-
-def _device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    if device != "cpu":
-        return device
-    models = Path("/proc/cpuinfo")
-    lines = models.read_text().splitlines() if models.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, 1 thread"
 
 
 # Reading what was recorded -----------------------------------------------------

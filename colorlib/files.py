@@ -68,8 +68,14 @@ def upright(image: Image.Image) -> Image.Image:
     Numbers of RGB images stay as they are, so a colour profile still holds;
     gray and CMYK ones become sRGB, by their own profile if they have one.
     """
-    profile = image.info.get("icc_profile") if image.mode in ("L", "CMYK") else None
+    deep = image.mode.startswith("I") or image.mode == "F"
+    told = deep or image.mode in ("L", "LA", "CMYK")
+    profile = image.info.get("icc_profile") if told else None
     image = turned(image)
+    if deep:  # which convert() would clip
+        image = Image.fromarray(_eight_bits(np.asarray(image)))
+    if image.mode == "LA":
+        image = image.convert("L")
     if profile:
         try:
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -77,8 +83,6 @@ def upright(image: Image.Image) -> Image.Image:
             return cast(Image.Image, converted)  # None only if asked to work in place
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # a damaged profile, or one for another kind of image, says nothing
-    if image.mode.startswith("I") or image.mode == "F":  # which convert() would clip
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image if image.mode == "RGB" else image.convert("RGB")

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from colorlib import files
-from colorlib.errors import ColorlibError, check_types
+from colorlib.errors import ColorlibError, check_choice, check_types
 
 # (output channels, stride) of the encoder's 3x3 convolutions.
 ENCODER = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1))
@@ -59,8 +59,9 @@ class Config:
         downsample: how the encoder halves its map: by "stride" (section 3.4) or,
             what the paper chose to avoid, by "max-pooling".
         batch_norm: batch normalisation before the non-linearities (section 3.3).
-        plain_layers: how many convolutions at the decoder's end go without it.
-        decoder_init: "xavier" (section 4.1) or "he", as everywhere else.
+        plain_layers: how many convolutions at the decoder's end go without it;
+            the last one always does.
+        decoder_init: "xavier" (section 4.1) or "he", as encoder and fusion.
         output_gain: factor on the last layer's first weights. Below 1 the
             network starts near gray; at 1, plain Xavier, it starts with
             saturated random colours and long sees nothing but their mean.
@@ -84,17 +85,15 @@ class Config:
     def __post_init__(self) -> None:
         check_types(self)
         for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                known = ", ".join(map(repr, choices))
-                raise ColorlibError(f"{name} must be one of {known}, not {getattr(self, name)!r}")
+            check_choice(self, name, choices)
         for name in ("width", "output_gain"):
             if not getattr(self, name) > 0:
                 raise ColorlibError(f"{name} must be positive, not {getattr(self, name)}")
         if self.embedding < 0:
             raise ColorlibError(f"embedding must not be negative, as {self.embedding} is")
-        if not 0 <= self.plain_layers <= len(DECODER):
+        if not 1 <= self.plain_layers <= len(DECODER):
             raise ColorlibError(
-                f"plain_layers must lie between 0 and {len(DECODER)}, not {self.plain_layers}"
+                f"plain_layers must lie between 1 and {len(DECODER)}, not {self.plain_layers}"
             )
 
     def channels(self, full: int) -> int:
@@ -392,7 +391,7 @@ class Colorizer(nn.Module):
         self.config = config
         channels = config.channels(ENCODER[-1][0])
         self.coordinates = AddCoords() if config.coordinates else nn.Identity()
-        # Encoder and decoder first: from one seed every variant draws the same.
+        # Encoder and decoder first: from one seed, variants whose two are alike draw the same.
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         init_he(self.encoder)
@@ -481,7 +480,8 @@ def transfer(source: "Colorizer", model: "Colorizer") -> None:
     """Give a network the encoder and the decoder of another, in place.
 
     Raises:
-        ColorlibError: theirs are of another shape, by width, coordinates or batch norm.
+        ColorlibError: theirs are of another shape, by width, coordinates or batch norm and its
+            layers.
     """
     for part in ("encoder", "decoder"):
         try:

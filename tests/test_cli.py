@@ -197,12 +197,28 @@ def test_a_network_with_a_prior_is_trained_judged_and_colorizes(run, folder, pho
 
 def test_evaluate_judges_shipped_weights_by_name(run):
     status, text, _ = run("evaluate", "baseline", "--size", 32, "--device", "cpu")
-    assert status == 0 and "10 photos of samples, test, at 32 x 32, on cpu" in text
+    assert status == 0 and "10 photos of samples, test, at 32 x 32, on " in text
+    assert "thread" in text.splitlines()[0]
     rows = {line[:16].strip(): line[16:].split() for line in text.splitlines()[2:]}
     assert list(rows) == ["gray", "mean colour", "baseline"]
     assert float(rows["baseline"][0]) < float(rows["gray"][0])
     status, _, error = run("evaluate", "nothing")
     assert status == 1 and error.startswith("colorlib: ") and error.count("\n") == 1
+
+
+def test_a_gray_photograph_has_no_chroma_ratio_and_spoils_no_mean(run, tmp_path):
+    root = tmp_path / "photos"
+    for i in range(2):  # one in colour, one in gray
+        for split in ("train", "val", "test"):
+            (root / split).mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(i).integers(0, 256, (32, 32, 3 if i else 1), np.uint8)
+            pixels = np.broadcast_to(pixels, (32, 32, 3)) + np.uint8(len(split))
+            Image.fromarray(pixels).save(root / split / f"{i}.png")
+    told = tmp_path / "told.json"
+    status, text, _ = run("evaluate", "baseline", "--data", root, "--size", 32, "--json", told)
+    assert status == 0 and "nan" not in text
+    scores = json.loads(told.read_text(), parse_constant=pytest.fail)["scores"]
+    assert scores["baseline"]["chroma_ratio"].count(None) == 1
 
 
 def test_download_names_what_there_is_and_prints_where_it_is(run, monkeypatch, tmp_path):
@@ -330,7 +346,8 @@ def test_weights_are_listed_with_their_cards(run):
         (["train", "--preset", "fusion", "--prior", "size=abc"], "size must be a whole number"),
         (["train", "--preset", "fusion", "--set", "embedding=5"], "--prior"),
         (["train", "--seed", "-1"], "seed must not be negative"),
-        (["train", "--exposure", "nan"], "exposure must not be negative"),
+        (["train", "--exposure", "nan"], "exposure must be a finite number"),
+        (["train", "--width", "inf"], "width must be a finite number"),
         (["train", "--optimizer", "magic"], "optimizer must be one of"),
         (["train", "--init", "baseline", "--width", "0.5"], "add --preset"),
         (["train", "--init", "baseline", "--set", "attention=dot"], "add --preset"),

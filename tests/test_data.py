@@ -158,9 +158,22 @@ def test_a_held_out_folder_beside_loose_photos_is_never_trained_on(folder):
     assert not any(name.startswith("test/") for name in found["train"] | found["val"])
 
 
+def test_a_file_that_is_there_twice_is_in_one_split_only(folder):
+    for path in list(folder.iterdir()):
+        shutil.copy(path, folder / f"again-{path.name}")
+    copies = folder / "test"
+    copies.mkdir()
+    for i in range(5):
+        shutil.copy(folder / f"{i:02}.png", copies)
+    parts = [{photo.sha256 for photo in data.photos(folder, split)} for split in data.SPLITS]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 30
+
+
 def test_hidden_files_and_other_files_are_no_photos(folder):
     (folder / ".hidden.png").write_bytes(b"")
     (folder / "notes.txt").write_text("notes")
+    (folder / ".thumbnails").mkdir()
+    Image.new("RGB", (8, 8)).save(folder / ".thumbnails" / "0.png")
     assert sum(len(data.photos(folder, split)) for split in data.SPLITS) == 30
 
 
@@ -354,9 +367,9 @@ def published(monkeypatch) -> dict[str, bytes]:
     return files
 
 
-def archive(files: dict[str, bytes]) -> bytes:
+def archive(files: dict[str, bytes], how: int = zipfile.ZIP_STORED) -> bytes:
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as bundle:
+    with zipfile.ZipFile(content, "w", how) as bundle:
         bundle.writestr("collection/readme.txt", "not a photograph")
         for name, photo in files.items():
             bundle.writestr(f"collection/{name}", photo)
@@ -429,6 +442,13 @@ def damaged_inside(server, files):
     server.body = body[:at] + bytes([body[at] ^ 255]) + body[at + 1 :]
 
 
+def damaged_where_compressed(server, files):
+    body = bytearray(archive(files, zipfile.ZIP_DEFLATED))
+    name = b"collection/opencountry_1.jpg"
+    body[body.index(name) + len(name)] = 0xFF  # a block of a kind that there is not
+    server.body = bytes(body)
+
+
 def not_found(server, files):
     server.body = b""
 
@@ -441,6 +461,7 @@ def not_found(server, files):
         (file_missing, "lacks opencountry_2.jpg"),
         (damaged, "damaged"),
         (damaged_inside, "damaged"),
+        (damaged_where_compressed, "damaged"),
         (not_found, "404"),
     ],
 )
@@ -461,6 +482,13 @@ def test_no_network_is_one_sentence(server, published, cache):
     server.server_close()
     with pytest.raises(ColorlibError, match="check the network") as error:
         data.download("open-country", server.url, progress=False)
+    assert one_sentence(error) and not leftovers(cache)
+
+
+@pytest.mark.parametrize("url", ["archive.zip", "htps://example.org/archive.zip"])
+def test_an_address_that_is_none_is_one_sentence(url, published, cache):
+    with pytest.raises(ColorlibError, match="no address") as error:
+        data.download("open-country", url, progress=False)
     assert one_sentence(error) and not leftovers(cache)
 
 

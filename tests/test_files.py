@@ -62,8 +62,9 @@ def gray_profile(gamma: float) -> bytes:
     return head + white[8:].ljust(60, b"\0") + table + body
 
 
-def test_a_gray_profile_is_obeyed_and_a_damaged_one_ignored():
-    image = Image.new("L", (2, 2), 128)
+@pytest.mark.parametrize(("mode", "half"), [("L", 128), ("LA", (128, 255)), ("I;16", 128 * 257)])
+def test_a_gray_profile_is_obeyed_and_a_damaged_one_ignored(mode, half):
+    image = Image.new(mode, (2, 2), half)
     image.info["icc_profile"] = gray_profile(1.0)  # linear light: half of it looks bright
     assert files.upright(image).getpixel((0, 0))[0] == pytest.approx(188, abs=2)
     image.info["icc_profile"] = b"no profile"

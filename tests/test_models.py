@@ -305,6 +305,8 @@ def test_a_seed_gives_every_variant_the_same_encoder_and_decoder():
         lambda: models.build("attention", attention="luong"),
         lambda: models.build("fusion", embedding=-1),
         lambda: models.build("baseline", plain_layers=9),
+        lambda: models.build("baseline", plain_layers=0),
+        lambda: models.build("baseline", width=float("inf")),
         lambda: models.build("baseline", output="sigmoid"),
     ],
 )

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -185,6 +186,19 @@ def test_processes_share_a_batch_and_count_by_what_they_hold(toy_photographs):
     together = torch.cat([L for (((L, _, _), _),) in found])
     ((alone, _, _), share) = next(train._batches(toy_photographs, settings, 0))
     assert share == 1 and torch.equal(together, alone)
+
+
+@pytest.mark.parametrize(("count", "fits"), [(3, True), (4, True), (5, False)])
+def test_more_processes_than_photographs_in_the_smallest_batch(toy_photographs, count, fits):
+    assert len(toy_photographs) == 8  # 13 batches of up to 5: 4 in the smallest
+    settings, processes = train.Settings(batch_size=5, repeats=8), train.Processes(0, count)
+    smallest = min(
+        len(L) for rank in range(count) for (L, _, _), _ in
+        train._batches(toy_photographs, settings, 0, "cpu", train.Processes(rank, count))
+    )
+    assert bool(smallest) == fits
+    with nullcontext() if fits else pytest.raises(ColorlibError, match="so small a batch"):
+        train._check(toy_photographs, toy_photographs, settings, processes)
 
 
 FULL_DISK = """
@@ -390,6 +404,7 @@ def test_evaluation_does_not_depend_on_the_batch_size(toy_photographs):
         {"scale": 0.5},
         {"crop": 8, "scale": 1.5},
         {"exposure": -1},
+        {"exposure": math.inf},
         {"average": 1.0},
     ],
 )
