@@ -299,7 +299,8 @@ print(sum(high < 0 for _, low, high in ends), "better,",
 # %%
 shown = ("ab_mse", "psnr_rgb", "ssim_rgb", "delta_e", "colourfulness",
          "chroma_ratio")
-heads = ("ab-MSE", "PSNR, dB", "SSIM", "dE00", "colourf.", "chroma")
+heads = ("ab-MSE", "PSNR, dB", "SSIM", "dE00", "colourf.",
+         "chroma")
 digits = (4, 1, 3, 1, 1, 2)
 rows = []
 for variant in ("gray", "mean-colour", *variants):
@@ -574,7 +575,8 @@ print("without zero:")
 for name, rows in kinder_differences.items():
     for pair, (mean, low, high) in rows.items():
         if low > 0 or high < 0:
-            print(f"{name}, {pair}: {mean:.0f} % [{low:.1f}, {high:.1f}]")
+            print(f"{name}, {pair}:"
+                  f" {mean:.0f} % [{low:.1f}, {high:.1f}]")
 
 # %% [markdown]
 # The kinder training helps the network without a prior. On ImageNet the
