@@ -78,7 +78,7 @@ figures.table(
 # their errors in percent of the second's, with its interval; or one value a
 # seed, of either side.
 
-# %%
+# %% tags=["hide-input"]
 def seeds(values):
     """One value, or one a seed, three figures each."""
     return ", ".join(
