@@ -87,6 +87,12 @@ def seeds(values):
         for value in np.atleast_1d(np.array(values, object)))
 
 
+def percent(row):
+    """Difference and interval, in percent of the other's error."""
+    return tuple(
+        100 * row[end] / row["base"] for end in ("mean", "low", "high"))
+
+
 def numbers(name):
     """What a verdict rests on, a phrase a comparison."""
     rule = ledger[name]["rule"]
@@ -97,9 +103,7 @@ def numbers(name):
         elif "others" in rule:
             where = "against " + (row.get("against") or row["other"])
         if "base" in row:
-            value = "{:.0f} % [{:.0f}, {:.0f}]".format(*(
-                100 * row[end] / row["base"]
-                for end in ("mean", "low", "high")))
+            value = "{:.0f} % [{:.0f}, {:.0f}]".format(*percent(row))
         elif "mean" in row:
             value = "{mean:.2f} [{low:.2f}, {high:.2f}]".format(**row)
         elif "one" in row:
@@ -123,9 +127,7 @@ def say(name):
 def differences(name, label="data"):
     """A claim's intervals, in percent of the other's error."""
     rows = {
-        titles.get(row[label], row[label]): tuple(
-            100 * row[end] / row["base"]
-            for end in ("mean", "low", "high"))
+        titles.get(row[label], row[label]): percent(row)
         for row in judged[name][1]
     }
     rule = ledger[name]["rule"]

@@ -294,14 +294,9 @@ def _below(rule: dict, runs: _Runs) -> list[dict] | None:
         if not found:
             return None
         metric, limit = rule["metric"], rule["limit"]
-        there = np.isfinite([run["scores"][metric] for run in found]).all(axis=0)  # gray has none
-        judged = [
-            {"names": list(np.array(run["names"])[there]),
-             "scores": {metric: np.array(run["scores"][metric])[there]}}
-            for run in found
-        ]
-        flat = [{"names": judged[0]["names"], "scores": {metric: np.full(there.sum(), limit)}}]
-        mean, low, high = difference(judged, flat, metric)
+        names = found[0]["names"]
+        flat = [{"names": names, "scores": {metric: [limit] * len(names)}}]
+        mean, low, high = difference(found, flat, metric)
         rows.append({"data": data, "mean": mean + limit, "low": low + limit, "high": high + limit,
                      "outcome": _outcome(low, high)})
     return rows

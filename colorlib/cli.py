@@ -324,7 +324,8 @@ def evaluate(
     print(f"{len(photographs)} photos of {data}, {split}, at {size} x {size}, on {here}")
     print(f"{'':16}" + "".join(f"{name:>14}" for name in metrics.METRICS))
     for name, found in rows.items():
-        means = (f"{_mean(values):14.4g}" for values in found.values())
+        # A gray photograph has no chroma ratio.
+        means = (f"{torch.tensor(values).double().nanmean():14.4g}" for values in found.values())
         print(f"{name:16}" + "".join(means))
     if json_file is not None:
         about |= {"data": data, "split": split, "size": size, "device": here}
@@ -411,12 +412,6 @@ def _device(name: str) -> str:
     except (RuntimeError, AssertionError) as error:
         raise ColorlibError(f"there is no device {device!r} here") from error
     return device
-
-
-def _mean(values: list[float]) -> float:
-    """Over the photographs for which there is a value: a gray one has no chroma ratio."""
-    there = [value for value in values if not math.isnan(value)]
-    return sum(there) / len(there) if there else math.nan
 
 
 def _commit() -> str | None:

@@ -234,30 +234,28 @@ def _thumbnails(split: str) -> list[Photo]:
 
 def _folder(root: Path, split: str) -> list[Photo]:
     """A split of a folder; a file that lies there twice is in one split only."""
-    parts: dict[str, list[Photo]] = {}
+    given = [name for name in SPLITS if (root / name).is_dir()]
+    held_out = [name for name in ("test", "val") if name in given]
+    parts: dict[str, list[Photo]] = {name: _find(root / name, root) for name in held_out}
+    if split not in parts or "test" not in parts:
+        rest = _find(root / "train" if "train" in given else root, root)
+        pool = [photo for photo in rest if photo.name.split("/")[0] not in parts]
+        parts |= _cut(pool, [name for name in ("test", "val") if name not in given], root)
+    known: set[str] = set()
     for name in ("test", "val", "train"):
-        known = {photo.sha256 for part in parts.values() for photo in part}
-        found = _listed(root, name)
-        parts[name] = [photo for photo in found if photo.sha256 not in known]
-        if name == split:
-            break
+        parts[name] = [photo for photo in parts.get(name, []) if photo.sha256 not in known]
+        known |= {photo.sha256 for photo in parts[name]}
     return parts[split]
 
 
-def _listed(root: Path, split: str) -> list[Photo]:
-    given = [name for name in SPLITS if (root / name).is_dir()]
-    if split != "train" and split in given:
-        return _find(root / split, root)
-    rest = _find(root / "train" if "train" in given else root, root)
-    pool = [photo for photo in rest if photo.name.split("/")[0] not in {"val", "test"} & {*given}]
-    pool.sort(key=lambda photo: photo.sha256)
-    missing = [name for name in ("test", "val") if name not in given]
+def _cut(pool: list[Photo], missing: list[str], root: Path) -> dict[str, list[Photo]]:
+    """A tenth for each split that is missing, by content; the rest to train on."""
+    pool = sorted(pool, key=lambda photo: photo.sha256)
     tenth = max(1, len(pool) // 10)
     if len(pool) <= tenth * len(missing):
         raise ColorlibError(f"{root} holds {len(pool)} photos: too few to hold some out")
-    parts = {name: pool[i * tenth : (i + 1) * tenth] for i, name in enumerate(missing)}
-    parts["train"] = pool[len(missing) * tenth :]
-    return sorted(parts[split])
+    parts = {name: sorted(pool[i * tenth : (i + 1) * tenth]) for i, name in enumerate(missing)}
+    return parts | {"train": sorted(pool[len(missing) * tenth :])}
 
 
 def _find(folder: Path, root: Path) -> list[Photo]:

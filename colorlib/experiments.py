@@ -339,7 +339,8 @@ def difference(
     The interval is a bootstrap's (percentiles). Each draw takes photographs,
     the same for both variants, and for each variant seeds: so it tells what
     other photographs of the kind and other seeds might have given. With few of
-    either, such an interval is rather too narrow.
+    either, such an interval is rather too narrow. Photographs for which a metric
+    is not defined, as the chroma ratio of a gray one, are left out.
 
     Args:
         one, other: runs of `recorded`, judged on the same photographs in the same order.
@@ -354,9 +355,11 @@ def difference(
         ValueError: other photographs.
     """
     values = [np.array([run["scores"][metric] for run in runs]) for runs in (one, other)]
-    count = values[0].shape[1]  # (seeds, photographs)
     if any(run["names"] != one[0]["names"] for run in (*one, *other)):
         raise ValueError("the runs were not judged on the same photographs")
+    there = np.isfinite(np.concatenate(values)).all(axis=0)
+    values = [value[:, there] for value in values]  # (seeds, photographs)
+    count = there.sum().item()
     random = np.random.default_rng(seed)
     # How often each draw takes each photograph and each seed, as shares.
     photos = random.multinomial(count, np.full(count, 1 / count), size=draws) / count
