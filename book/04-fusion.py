@@ -402,7 +402,7 @@ histories = {
 for network in networks.values():
     network.cpu().eval()
 
-# %% mystnb={"figure": {"caption": "The same network with and without a prior, live: one seed, the same crops in the same order. Left: loss on the photographs trained on. Right: loss on the six held-out photographs, with the three yardsticks.", "name": "fig-fusion-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis and two curves each. Left: both curves fall; that of fusion stays below. Right: the curve of baseline is restless and ends above gray; that of fusion lies below mean colour from the first epoch on, on or just below the line of the nearest photograph, lowest in the first epoch."}}
+# %% mystnb={"figure": {"caption": "The same network with and without a prior, live: one seed, the same crops in the same order. Left: loss on the photographs trained on. Right: loss on the six held-out photographs, with the three yardsticks.", "name": "fig-fusion-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis and two curves each. Left: both curves fall; that of fusion stays below. Right: the curve of baseline is restless and ends above gray; that of fusion lies below mean colour from the first epoch on, near the line of the nearest photograph, and hardly moves."}}
 figures.compare_losses(histories, watched)
 
 # %% [markdown]
@@ -444,7 +444,7 @@ print("test, fusion below mean colour:",
 print("test, another's embedding costs more than a tenth:",
       tested["fusion, another's embedding"] > 1.1 * tested["fusion"])
 
-# %% mystnb={"figure": {"caption": "Five test photographs, chosen before training, as the two networks paint them after the same number of steps.", "name": "fig-fusion-grid"}, "image": {"alt": "Five photographs in rows, four columns: gray, baseline, fusion, photograph. A brick building, a tree on a lawn, the Eiffel Tower, pink and red tulips, a path in a park. Baseline leaves orange and green stains; fusion paints the tulips yellow and orange among green leaves, stains one lawn salmon-red, and leaves the rest nearly gray."}}
+# %% mystnb={"figure": {"caption": "Five test photographs, chosen before training, as the two networks paint them after the same number of steps.", "name": "fig-fusion-grid"}, "image": {"alt": "Five photographs in rows, four columns: gray, baseline, fusion, photograph. A brick building, a tree on a lawn, the Eiffel Tower, pink and red tulips, a path in a park. Baseline leaves orange and green stains; fusion paints the tulips yellow and orange among green leaves, and leaves most of the rest nearly gray, with paler stains."}}
 shown = test.select([1, 2, 5, 8, 9])
 truth = shown.lab()
 L, _ = lab.normalize(truth)
@@ -466,13 +466,13 @@ figures.grid(
 #   test loss rises to about that of gray, or above.
 # - *It is quick.* Before the held-out curve of `baseline` has settled,
 #   that of `fusion` lies below mean colour. But it lies there from the
-#   first epoch on and rises a little, while the training curve falls. And
+#   first epoch on and gains nothing, while the training curve falls. And
 #   what it has reached is about what the nearest photograph's mean colour
 #   reaches without any network. By the loss, then, it need not have
 #   learned more from the prior than what kind of photograph it paints.
 # - *The pictures agree.* Neither column is good. `baseline` leaves stains
-#   of colour on lawn and sky. `fusion` has fewer, by caution: but for a
-#   red stain on one lawn it leaves nearly all gray, and keeps colour for
+#   of colour on lawn and sky. `fusion` has fewer and paler ones, by
+#   caution: it leaves most of what it sees nearly gray, and keeps colour for
 #   the flowers, which turn yellow and orange instead of pink.
 # - *It may have learned by heart.* An embedding tells 32 photographs
 #   apart with ease, so part of the lower training loss can be memory: this

@@ -452,7 +452,7 @@ for network in networks.values():
     network.cpu().eval()
 watched = metrics.yardsticks(packed["train"], packed["val"])
 
-# %% mystnb={"figure": {"caption": "Fusion, attention and its control, live: one seed, the same crops in the same order. Left: loss on the photographs trained on. Right: loss on the six held-out photographs, with gray and mean colour as yardsticks.", "name": "fig-attention-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: three training losses fall, the control's lowest, attention's highest. Right: three restless held-out losses; those of fusion and attention end close together, well below the line for mean colour, the control's just above it."}}
+# %% mystnb={"figure": {"caption": "Fusion, attention and its control, live: one seed, the same crops in the same order. Left: loss on the photographs trained on. Right: loss on the six held-out photographs, with gray and mean colour as yardsticks.", "name": "fig-attention-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: three training losses fall, the control's lowest, attention's highest. Right: three restless held-out losses below the line for gray; attention's ends lowest, the control's highest."}}
 figures.compare_losses(histories, watched)
 
 # %% tags=["nbval-ignore-output"]
@@ -514,7 +514,7 @@ alpha = weights(networks["attention"], test)
 print(tuple(alpha.shape), "from maps of", test.size // models.STRIDE,
       "x", test.size // models.STRIDE)
 
-# %% mystnb={"figure": {"caption": "What two positions of two test photographs attend to, in a network trained for less than a minute. Left: the photographs, with the positions that ask. Middle and right: what each of them attends to, over the gray photograph; 1 is the weight that every position would have if all counted alike.", "name": "fig-attention-maps"}, "image": {"alt": "Two rows. Top: the Eiffel Tower with a marked position in the blue sky and one on the lawn; the sky position's map is brightest in a band across the sky beside it; the lawn position's is nearly even, a little brighter at the upper edge. Bottom: a tree on a lawn, positions in the crown and on the lawn; the crown's map is brightest in the upper right, the lawn's at the upper edge and on the left of the crown."}}
+# %% mystnb={"figure": {"caption": "What two positions of two test photographs attend to, in a network trained for less than a minute. Left: the photographs, with the positions that ask. Middle and right: what each of them attends to, over the gray photograph; 1 is the weight that every position would have if all counted alike.", "name": "fig-attention-maps"}, "image": {"alt": "Two rows. Top: the Eiffel Tower with a marked position in the blue sky and one on the lawn, and a map for each, of 12 by 12 squares. Bottom: a tree on a lawn, with positions in the crown and on the lawn, and their maps. The two maps of a row are much alike, and do not follow its objects."}}
 side = test.size // models.STRIDE
 shown = {
     "eiffel-1.png": {"sky": (1, 9), "lawn": (11, 2)},
@@ -539,12 +539,12 @@ widgets.attention(
 )
 
 # %% [markdown]
-# A single map is easy to tell a story about: in the upper row of the
-# figure, say, that
-# the sky position consults the sky around it. Now look from left to right.
-# The lawn positions have other maps, but they do not consult lawns: they
-# too prefer something at the upper edge or in the crown. No rule like "a
-# lawn looks at lawns" can be read from four maps, so we count.
+# A single map is easy to tell a story about. When one processor had trained
+# this network, the sky position consulted a band of sky beside it, which is
+# just what one would hope. When another had, from the same seed and with
+# sums rounded otherwise, it consulted anything but the sky. And look from left
+# to right: the position on the lawn does not consult lawns either, its map is
+# much like the other's. No rule can be read from four maps, so we count.
 #
 # How much do the positions' weights differ? Half the sum of their
 # absolute differences is the share of attention that would have to be
@@ -590,7 +590,7 @@ print("trained, from the mean less than half as much as from even:",
 # it was from the start: the twin that has learned nothing differs from even
 # by a similar amount, in most photographs by more, and its maps would make
 # as good a story. And training has changed where all look (the last column),
-# but hardly how much positions differ from each other. That is not what
+# far more than how positions differ from each other. That is not what
 # "distinguish better between the objects inside the images" (abstract)
 # promises.
 #

@@ -570,7 +570,7 @@ print(f"other seed, same processor:"
 # an order round: on the first processor attention is behind fusion, on the
 # second just ahead. The intervals had said that neither order is to be
 # relied on; here one can see it happen. So if you run a row again on a machine
-# of another kind, expect other numbers, and the same conclusions.
+# of another kind, expect other numbers.
 
 # %% [markdown]
 # ## A kinder training
