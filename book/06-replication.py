@@ -509,6 +509,7 @@ figures.table(
 # %%
 larger = experiments.recorded(experiments.RESULTS, "minutes-128")
 larger = larger["coast"]
+three = ("baseline", "fusion", "attention")
 for one, other in (("fusion", "baseline"), ("attention", "fusion")):
     mean, low, high = percent(larger, one, other)
     print(f"128 x 128, {one} - {other}:"
@@ -516,7 +517,7 @@ for one, other in (("fusion", "baseline"), ("attention", "fusion")):
 figures.table(
     ("coast, % of mean colour", "64 x 64", "128 x 128"),
     [(variant, share(runs["coast"], variant), share(larger, variant))
-     for variant in ("baseline", "fusion", "attention")],
+     for variant in three],
     "Error on the test photographs of coast at two sizes.",
     "tbl-larger",
 )
@@ -538,16 +539,16 @@ figures.table(
 # some of the second nine were trained.)
 
 # %%
-other = experiments.recorded(
+again = experiments.recorded(
     experiments.RESULTS / "other-processor", "minutes-128")["coast"]
-other["mean-colour"] = larger["mean-colour"]
-three = ("baseline", "fusion", "attention")
-for which, rows in (("one", larger), ("another", other)):
+again["mean-colour"] = larger["mean-colour"]
+processors = {"one processor": larger, "another": again}
+for which, rows in processors.items():
     names = {told["device"] for v in three for told in rows[v]}
     print(f"{which}: {'; '.join(sorted(names))}")
 figures.table(
-    ("coast, % of mean colour", "one processor", "another"),
-    [(variant, share(larger, variant), share(other, variant))
+    ("coast, % of mean colour", *processors),
+    [(variant, *(share(rows, variant) for rows in processors.values()))
      for variant in three],
     "Error on the test photographs of coast at 128 x 128, from the"
     " same seeds on two processors.", "tbl-processors",
@@ -561,7 +562,7 @@ def apart(one, other):
 
 errors = np.array([error(larger[variant]) for variant in three])
 print(f"same seed, other processor:"
-      f" {apart(errors, [error(other[v]) for v in three]):.0f} %")
+      f" {apart(errors, [error(again[v]) for v in three]):.0f} %")
 print(f"other seed, same processor:"
       f" {apart(errors, np.roll(errors, 1, axis=1)):.0f} %")
 
