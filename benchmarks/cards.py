@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 
-from colorlib import data, metrics, models, priors, zoo
+from colorlib import data, metrics, networks, priors, zoo
 
 
 def scores(path: Path, name: str) -> dict:
     """Mean squared errors of ab / 128 over the test photographs of a data set."""
-    model, about = models.load_weights(path), models.read_about(path)
+    model, about = networks.load_weights(path), networks.read_about(path)
     prior = priors.Prior(**about["prior"]) if model.config.embedding else None
     packed = {
         split: priors.packed(data.photos(name, split), about["size"], prior)
@@ -42,8 +42,8 @@ def main() -> None:
         card = json.loads(file.read_text()) if file.exists() else {"summary": "", "bad_at": []}
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         measured = {Path(name).name: scores(path, name) for name in sys.argv[1:]}
-        told = {"sha256": digest, "summary": card["summary"], "bad_at": card["bad_at"]}
-        file.write_text(json.dumps(told | {"scores": measured}, indent=1) + "\n")
+        content = {"sha256": digest, "summary": card["summary"], "bad_at": card["bad_at"]}
+        file.write_text(json.dumps(content | {"scores": measured}, indent=1) + "\n")
         print(file)
 
 

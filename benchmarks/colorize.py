@@ -16,8 +16,8 @@ from PIL import Image
 from timing import peak, where
 from torch.nn import functional as F
 
-from colorlib import data, files, lab, models, zoo
-from colorlib.colorize import Painter, lift
+from colorlib import data, files, lab, networks, zoo
+from colorlib.pipeline import Pipeline, upsample
 
 SIDES = ((612, 408), (1224, 816), (4242, 2828), (8660, 5774))  # 0.25, 1, 12, 50 megapixels
 
@@ -29,21 +29,21 @@ def enlarged(side: tuple[int, int], path: Path) -> None:
 
 
 def one(path: Path, out: Path, result) -> None:
-    """In a process of its own: seconds to read, paint and write; the memory."""
-    painter = Painter()
-    painter(Image.new("L", (99, 99)))  # warm up
+    """In a process of its own: seconds to read, predict and write; the memory."""
+    pipeline = Pipeline()
+    pipeline(Image.new("L", (99, 99)))  # warm up
     begun = time.perf_counter()
     image = files.read(path)
     read = time.perf_counter()
-    painted = painter(image)
+    colorized = pipeline(image)
     done = time.perf_counter()
-    files.save(painted, out)
+    files.save(colorized, out)
     written = time.perf_counter()
     result.put((read - begun, done - read, written - done, peak()))
 
 
 def sizes(folder: Path) -> None:
-    print("| megapixels | read, s | paint, s | write, s | s a megapixel | peak memory, MiB |")
+    print("| megapixels | read, s | predict, s | write, s | s a megapixel | peak memory, MiB |")
     print("| --- | --- | --- | --- | --- | --- |")
     context = multiprocessing.get_context("spawn")
     for i, side in enumerate(SIDES):
@@ -53,31 +53,31 @@ def sizes(folder: Path) -> None:
             target=one, args=(folder / f"{i}.jpg", folder / f"out-{i}.jpg", result)
         )
         process.start()
-        read, paint, write, memory = result.get()
+        read, predict, write, memory = result.get()
         process.join()
         pixels = side[0] * side[1] / 1e6
-        total = (read + paint + write) / pixels
-        print(f"| {pixels:.2f} | {read:.2f} | {paint:.2f} | {write:.2f} | {total:.2f} "
+        total = (read + predict + write) / pixels
+        print(f"| {pixels:.2f} | {read:.2f} | {predict:.2f} | {write:.2f} | {total:.2f} "
               f"| {memory:.0f} |")
 
 
 def album(folder: Path, count: int = 100) -> None:
-    painter = Painter()
+    pipeline = Pipeline()
     (folder / "in").mkdir()
     for i in range(count):
         enlarged((612, 408), folder / "in" / f"{i}.jpg")
     times = []
     for job in files.jobs([folder / "in"], folder / "out"):
         start = time.perf_counter()
-        files.save(painter(files.read(job.photo)), job.out)
+        files.save(pipeline(files.read(job.photo)), job.out)
         times.append(time.perf_counter() - start)
     print(f"\nA folder of {count} photographs of 0.25 megapixels: {count / sum(times):.1f} a "
           f"second, median {statistics.median(times):.2f} s, slowest {max(times):.2f} s")
 
 
-def lifting(side: int = 512) -> None:
-    """Does the lift along edges bleed less than a plain enlargement?"""
-    model = models.load_weights(zoo.find(zoo.DEFAULT))
+def upsampling(side: int = 512) -> None:
+    """Does joint bilateral upsampling bleed less than plain interpolation?"""
+    model = networks.load_weights(zoo.find(zoo.DEFAULT))
     packed = data.pack(data.photos("samples", "test"), side)
     found: dict[str, dict[str, list]] = {"true colours": {}, "predicted colours": {}}
     for i in range(len(packed)):
@@ -86,7 +86,7 @@ def lifting(side: int = 512) -> None:
         with torch.no_grad():
             predicted = model(F.interpolate(L, 64, mode="bilinear", antialias=True))
         smooth = F.avg_pool2d(ab, 9, 1, 4, count_include_pad=False)
-        contrast = (ab - smooth).norm(dim=1)
+        contrast = torch.hypot(*(ab - smooth).unbind(1))
         edge = contrast > contrast.quantile(0.9)
         for small, rows in zip((true, predicted), found.values(), strict=True):
             for name, large in enlargements(small, L).items():
@@ -120,17 +120,17 @@ def enlargements(small: torch.Tensor, L: torch.Tensor) -> dict[str, torch.Tensor
     return {
         "bilinear": F.interpolate(small, side, mode="bilinear"),
         "bicubic": F.interpolate(small, side, mode="bicubic"),
-        "along edges": F.interpolate(lift(small, guide), side, mode="bilinear"),
+        "joint bilateral": F.interpolate(upsample(small, guide), side, mode="bilinear"),
     }
 
 
 def main() -> None:
     print(f"{where()}; shipped weights\n")
-    if "--lift" not in sys.argv:
+    if "--upsampling" not in sys.argv:
         with tempfile.TemporaryDirectory() as folder:
             sizes(Path(folder))
             album(Path(folder))
-    lifting()
+    upsampling()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from timing import device, peak, ratios, seconds, where
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorlib import data, lab, models, priors
+from colorlib import data, lab, networks, priors
 
 HEADER = "| | times faster, median | lowest | highest |\n| --- | --- | --- | --- |"
 
@@ -32,7 +32,7 @@ def step(
     """One training step of a network, ready to be called again and again."""
     torch.manual_seed(0)
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    model = models.build(preset).to(L.device, memory_format=layout)
+    model = networks.build(preset).to(L.device, memory_format=layout)
     if compiled:
         model.compile()
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
@@ -59,9 +59,9 @@ def presets(L, ab, embedding, repeats) -> None:
     print("## A step of each preset\n\n| | photos a second | relative to the baseline |")
     print("| --- | --- | --- |")
     calls = [step(name, L, ab, None if name == "baseline" else embedding)
-             for name in models.PRESETS]
+             for name in networks.PRESETS]
     times = [statistics.median(found) for found in seconds(*calls, repeats=repeats)]
-    for name, time in zip(models.PRESETS, times, strict=True):
+    for name, time in zip(networks.PRESETS, times, strict=True):
         print(f"| {name} | {len(L) / time:.1f} | {times[0] / time:.2f} |")
 
 
@@ -107,7 +107,7 @@ def _attend(positions: int, fast: bool, where: str, result) -> None:
     """In a process of its own: the time of a step of attention, and the memory it peaks at."""
     before = peak()
     torch.manual_seed(0)
-    module = models.Attention(256, "general").to(where)
+    module = networks.Attention(256, "general").to(where)
     h = torch.randn(1, positions, 256, device=where, requires_grad=True)
 
     def once() -> None:

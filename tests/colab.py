@@ -60,14 +60,15 @@ def main() -> None:
             place = folder / notebook.stem
             place.mkdir()
             shutil.copy(notebook, place)
-            begun = time.monotonic()
-            told = subprocess.run(
+            start = time.monotonic()
+            done = subprocess.run(
                 [python, "-c", EXECUTE, notebook.name],
                 cwd=place, env=empty, capture_output=True, text=True,
             )
-            ended = f"{time.monotonic() - begun:.0f} s"
-            print(notebook.name, ended if told.returncode == 0 else told.stderr[-2000:], flush=True)
-            failed += [notebook.name] if told.returncode else []
+            seconds = f"{time.monotonic() - start:.0f} s"
+            result = done.stderr[-2000:] if done.returncode else seconds
+            print(notebook.name, result, flush=True)
+            failed += [notebook.name] if done.returncode else []
     sys.exit(1 if failed else 0)
 
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 from browser import MODES, REPORT, SITE, Tab, complaints, opened
 
-from colorlib import figures, lab, widgets
+from colorlib import lab
+from colorlib.book import figures, widgets
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 PAGES = sorted(SITE.glob("book/*.html"))
@@ -25,7 +26,7 @@ IDS = """[...document.querySelectorAll("[id], a[name]")].map(e => e.id || e.name
 UNNAMED = """[...document.querySelectorAll("article img")]
   .filter(image => !image.hasAttribute("alt") || image.alt.length < 3)
   .map(image => image.src.slice(0, 80))"""
-# Of WCAG 2 A and AA; formulas are MathJax's own, which brings a hidden twin for readers.
+# Of WCAG 2 A and AA; formulas are MathJax's own, which brings a hidden copy for screen readers.
 AXE = """axe.run({exclude: [["mjx-container"]]}, {runOnly: ["wcag2a", "wcag2aa"]}).then(found =>
   found.violations.map(v => v.id + ": " + v.help + " " +
     v.nodes.slice(0, 4).map(n => n.html.slice(0, 160)).join(" | ")))"""
@@ -36,11 +37,11 @@ def browse() -> Callable[[Callable[[Tab], Coroutine]], object]:
     """Runs a coroutine function on a fresh tab."""
 
     def run(visit):
-        async def whole():
+        async def all_of_it():
             async with opened(CHROMIUM) as tab:
                 return await visit(tab)
 
-        return asyncio.run(whole())
+        return asyncio.run(all_of_it())
 
     return run
 
@@ -139,7 +140,7 @@ def page(tmp_path_factory) -> str:
     alpha[1, 2, 3, 0] = 0.4  # the position in row 2, column 3 looks at row 4, column 1
     alpha[1, 3, 0, 1] = 0.4
     parts = (
-        widgets.compare(left, right, ("gray", "painted"), "A tree", "tree"),
+        widgets.compare(left, right, ("gray", "colorized"), "A tree", "tree"),
         widgets.lab_plane(60),
         widgets.attention(photos[0], alpha, (1, 2), "A tree", "looks"),
     )
@@ -192,36 +193,37 @@ def test_the_comparison_is_driven_by_mouse_and_keyboard(browse, page):
 
 def test_the_plane_says_the_colours_that_the_library_says(browse, page):
     async def visit(tab: Tab):
-        told = "document.querySelector('#lab-plane output').textContent"
+        output = "document.querySelector('#lab-plane output').textContent"
         await tab.open(page, 400, "light")
-        found = [await tab.evaluate(told)]
+        found = [await tab.evaluate(output)]
         await click(tab, "#lab-plane canvas", 0.5, 0.5)
-        found.append(await tab.evaluate(told))
+        found.append(await tab.evaluate(output))
         await press(tab, "#lab-plane input", "ArrowLeft", 10)  # L, down to 50
         await press(tab, "#lab-plane label:nth-of-type(2) input", "ArrowRight", 20)
-        found.append(await tab.evaluate(told))
+        found.append(await tab.evaluate(output))
         await click(tab, "#lab-plane canvas", 0.01, 0.01)
-        found.append(await tab.evaluate(told))
+        found.append(await tab.evaluate(output))
         return found
 
     *found, outside = browse(visit)
-    for told in found:
-        numbers = [float(word.strip(",:")) for word in told.split() if word.strip(",:-").isdigit()]
+    for output in found:
+        words = [word.strip(",:") for word in output.split()]
+        numbers = [float(word) for word in words if word.strip("-").isdigit()]
         rgb = lab.lab_to_rgb(torch.tensor(numbers[:3]).view(3, 1, 1)).flatten() * 255
-        assert torch.tensor(numbers[3:]) == pytest.approx(rgb, abs=1), told
+        assert torch.tensor(numbers[3:]) == pytest.approx(rgb, abs=1), output
     assert found[0].startswith("L 60, a -30, b 30") and found[2].startswith("L 50, a 20, b 0")
     assert "no screen" in outside
 
 
 def test_the_viewer_shows_where_a_position_looks(browse, page):
     async def visit(tab: Tab):
-        told = "document.querySelector('#looks output').textContent"
+        output = "document.querySelector('#eiffel-attention output').textContent"
         await tab.open(page, 400, "light")
-        found = [await tab.evaluate(told)]
-        await press(tab, "#looks label:nth-of-type(2) input", "ArrowRight")
-        found.append(await tab.evaluate(told))
-        await click(tab, "#looks .pictures", 0.6, 0.3)  # row 2, column 3
-        found.append(await tab.evaluate(told))
+        found = [await tab.evaluate(output)]
+        await press(tab, "#eiffel-attention label:nth-of-type(2) input", "ArrowRight")
+        found.append(await tab.evaluate(output))
+        await click(tab, "#eiffel-attention .pictures", 0.6, 0.3)  # row 2, column 3
+        found.append(await tab.evaluate(output))
         return found
 
     first, second, third = browse(visit)

@@ -4,19 +4,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorlib import claims, experiments
+from colorlib import experiments
+from colorlib.experiments import claims
 
 RESULTS = Path(__file__).parent.parent / "results"
 PAPER = Path(__file__).parent.parent.parent / "shared" / "paper" / "attention-colorization.md"
-SCALE = "minutes"
+SCALE = "minutes"  # of the runs made up here
 DATA = experiments.declared()["scales"][SCALE]["data"]
 
 
 def test_every_verdict_is_what_its_rule_gives_on_the_recorded_runs():
-    recorded = experiments.recorded(RESULTS, SCALE)
-    for claim in claims.ledger():
-        verdict, _ = claims.judge(claim["rule"], recorded, SCALE)
-        assert verdict == claim["verdict"], claim["id"]
+    scale = claims.scale()
+    recorded = experiments.recorded(RESULTS, scale)
+    found = {
+        claim["id"]: claims.judge(claim["rule"], recorded, scale)[0] for claim in claims.ledger()
+    }
+    assert found == {claim["id"]: claim["verdict"] for claim in claims.ledger()}
 
 
 def test_claims_are_complete_and_name_variants_that_exist():
@@ -47,11 +50,12 @@ def runs(*errors: float, weights: int = 10, curve=(3.0, 2.0, 1.0)) -> list[dict]
     return [
         {
             "names": [f"photo {i}" for i in range(10)],
+            "settings": {"seed": seed},
             "weights": weights,
             "scores": {"ab_mse": list(error + spread), "chroma_ratio": list(error + spread)},
             "history": [{"epoch": i + 1, "train_loss": loss} for i, loss in enumerate(curve)],
         }
-        for error in errors
+        for seed, error in enumerate(errors)
     ]
 
 
@@ -77,6 +81,15 @@ def test_lower():
     assert verdict(everywhere(a=low, b=high[:2]), **rule) == "not run yet"  # a seed is missing
     del mixed["coast"]
     assert verdict(mixed, **rule) == "not run yet"
+
+
+def test_only_the_planned_seeds_count():
+    rule = {"kind": "lower", "one": "a", "other": "b"}
+    planned, more = runs(1, 1, 1), runs(1, 1, 1, 9, 9)
+    wanted = claims.judge(rule, everywhere(a=planned, b=runs(2, 2, 2)), SCALE)
+    assert claims.judge(rule, everywhere(a=more, b=runs(2, 2, 2, 0)), SCALE) == wanted
+    assert wanted[0] == "reproduced"
+    assert verdict(everywhere(a=more[:2] + more[3:], b=planned), **rule) == "not run yet"
 
 
 def test_lowest_looks_at_the_ablations_data_only():
@@ -144,25 +157,26 @@ def test_without_comparisons_nothing_is_reproduced():
 
 
 def test_overfits_looks_sizes():
-    def told(*values) -> list[dict]:
+    def at_distance(*values) -> list[dict]:
         return [
             run | {"mean_colour": {"train": 20.0},
-                   "looking": {"from_mean": value}}
+                   "attention_distance": {"between_positions": value}}
             for run, value in zip(runs(1, 1, 1), values, strict=True)
         ]
 
     rule = {"kind": "overfits", "one": "a"}
-    assert verdict({"coast": {"a": told(1, 1, 1)}}, **rule) == "reproduced"  # 1 is below 20 / 10
-    for run in (less := told(1, 1, 1)):
+    below = at_distance(1, 1, 1)  # 1 is below 20 / 10
+    assert verdict({"coast": {"a": below}}, **rule) == "reproduced"
+    for run in (less := at_distance(1, 1, 1)):
         run["mean_colour"]["train"] = 9.0
     assert verdict({"coast": {"a": less}}, **rule) == "not reproduced"
     assert verdict({}, **rule) == "not run yet"
 
     rule = {"kind": "looks", "one": "a", "least": 0.2}
-    assert verdict(everywhere(a=told(0.3, 0.3, 0.3)), **rule) == "reproduced"
-    mixed = everywhere(a=told(0.3, 0.3, 0.3)) | {"coast": {"a": told(0.3, 0.3, 0.1)}}
+    assert verdict(everywhere(a=at_distance(0.3, 0.3, 0.3)), **rule) == "reproduced"
+    mixed = everywhere(a=at_distance(0.3, 0.3, 0.3)) | {"coast": {"a": at_distance(0.3, 0.3, 0.1)}}
     assert verdict(mixed, **rule) == "partly"
-    assert verdict(everywhere(a=told(0.1, 0.1, 0.1)), **rule) == "not reproduced"
+    assert verdict(everywhere(a=at_distance(0.1, 0.1, 0.1)), **rule) == "not reproduced"
 
     rule = {"kind": "sizes", "one": "attention", "sizes": [[16, 16], [9, 40]]}
     assert verdict({}, **rule) == "reproduced"

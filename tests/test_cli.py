@@ -1,15 +1,24 @@
+import builtins
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import typer
 from PIL import Image
+from typer.testing import CliRunner
 
-from colorlib import cli, data, models
+from colorlib import __version__, cli, data, networks, options, pipeline, training
+from colorlib.settings import Config, Settings, Spec
 
 COMMAND = Path(sys.executable).with_name("colorlib")
 
@@ -62,16 +71,16 @@ def test_the_installed_command_colorizes_a_photograph(photo, tmp_path):
     assert Image.open(out).size == (40, 30) and Image.open(out).mode == "RGB"
 
 
-def test_nothing_is_trained_on_that_a_joined_data_set_holds_out(run, folder, tmp_path):
+def test_what_one_of_several_data_sets_validates_on_is_not_trained_on(run, folder, tmp_path):
     copies = tmp_path / "copies"
     shutil.copytree(folder, copies / "train")
     for part in ("val", "test"):
         (copies / part).mkdir()
         Image.new("RGB", (16, 16), "red" if part == "val" else "blue").save(copies / part / "1.png")
-    # 12 photographs, of which the folder holds out two; a copy does not make them known.
+    # Of 12 photographs two are for validation and test; a copy does not make them known.
     status, text, error = train(run, folder, tmp_path / "run", "--data", copies)
     assert status == 0, error
-    assert "20 photos trained on, 2 held out" in text
+    assert "20 photos for training, 2 for validation" in text
 
 
 def test_the_installed_command_reports_an_error_in_one_line(tmp_path):
@@ -98,7 +107,7 @@ def broken(path: Path) -> Path:
     ("arguments", "says"),
     [
         (lambda p: [p / "photo.jpg", "--out", p / "no" / "out.png"], "no folder"),
-        (lambda p: [p / "photo.jpg", "--out", p / "out.xyz"], ".png"),
+        (lambda p: [p / "photo.jpg", "--out", p / "out.gif"], ".png"),
         (lambda p: [p / "photo.jpg", "--out", p / "o.png", "--weights", "none"], "baseline"),
         (lambda p: [p / "photo.jpg", "--out", p / "o.png", "--weights", p / "photo.jpg"], "photo"),
         (lambda p: [p / "photo.jpg", "--out", p / "o.png", "--device", "abacus"], "no device"),
@@ -121,7 +130,7 @@ def test_train_writes_a_run_folder_whose_weights_colorize(run, folder, photo, tm
     out = tmp_path / "run"
     status, text, _ = train(run, folder, out)
     assert status == 0
-    assert "10 photos trained on, 1 held out" in text
+    assert "10 photos for training, 1 for validation" in text
     for row in ("gray", "mean colour", "network, epoch"):
         assert row in text
     assert len((out / "metrics.csv").read_text().splitlines()) == 3
@@ -136,7 +145,7 @@ def test_a_finished_run_is_kept_and_a_changed_one_refused(run, folder, tmp_path)
     assert train(run, folder, out)[0] == 0
     assert (out / "last.safetensors").read_bytes() == before
     status, _, error = train(run, folder, out, "--learning-rate", 0.01)
-    assert status == 1 and "other settings" in error.splitlines()[-1]
+    assert status == 1 and "learning_rate was 0.001 and is 0.01" in error.splitlines()[-1]
     assert (out / "last.safetensors").read_bytes() == before
 
 
@@ -144,9 +153,9 @@ def test_training_goes_on_from_given_weights(run, folder, tmp_path):
     train(run, folder, tmp_path / "one")
     best = tmp_path / "one" / "best.safetensors"
     assert train(run, folder, tmp_path / "two", "--init", best)[0] == 0
-    told = models.read_about(tmp_path / "two" / "best.safetensors")
-    assert told["init"] == models.read_about(best)
-    assert told["data"] == {"photos": 1}
+    about = networks.read_about(tmp_path / "two" / "best.safetensors")
+    assert about["init"] == networks.read_about(best)
+    assert about["data"] == {"photos": 1}
     status, _, error = train(run, folder, tmp_path / "three", "--init", "nothing")
     assert status == 1 and "nothing" in error
 
@@ -155,11 +164,12 @@ def test_training_goes_on_from_given_weights(run, folder, tmp_path):
     ("arguments", "says"),
     [
         (["--data", "no-such-set"], "samples"),
+        (["--size", 8, "--batch-size", 1], "more than one photo"),
         (["--crop", 12], "multiple of 8"),
         (["--crop", 64], "does not fit"),
         (["--preset", "nonsense"], "baseline"),
         (["--epochs", 0], "epochs"),
-        (["--min-chroma", 500], "photos"),
+        (["--min-chroma", 500], "chroma"),
         (["--set", "depth=3"], "no setting named 'depth'"),
         (["--set", "attention"], "NAME=VALUE"),
         (["--prior", "size=64"], "no prior"),
@@ -179,9 +189,9 @@ def test_a_network_with_a_prior_is_trained_judged_and_colorizes(run, folder, pho
     more = ("--preset", "attention", "--set", "coordinates=true", "--prior", "size=64")
     status, _, error = train(run, folder, out, *more)
     assert status == 0, error
-    told = models.read_about(out / "best.safetensors")
-    assert told["prior"]["size"] == 64
-    assert models.load_weights(out / "best.safetensors").config.coordinates
+    about = networks.read_about(out / "best.safetensors")
+    assert about["prior"]["size"] == 64
+    assert networks.load_weights(out / "best.safetensors").config.coordinates
     found = tmp_path / "scores.json"
     status, text, error = run("evaluate", out, "--data", folder, "--json", found)
     assert status == 0, error
@@ -214,17 +224,17 @@ def test_a_gray_photograph_has_no_chroma_ratio_and_spoils_no_mean(run, tmp_path)
             pixels = np.random.default_rng(i).integers(0, 256, (32, 32, 3 if i else 1), np.uint8)
             pixels = np.broadcast_to(pixels, (32, 32, 3)) + np.uint8(len(split))
             Image.fromarray(pixels).save(root / split / f"{i}.png")
-    told = tmp_path / "told.json"
-    status, text, _ = run("evaluate", "baseline", "--data", root, "--size", 32, "--json", told)
+    report = tmp_path / "report.json"
+    status, text, _ = run("evaluate", "baseline", "--data", root, "--size", 32, "--json", report)
     assert status == 0 and "nan" not in text
-    scores = json.loads(told.read_text(), parse_constant=pytest.fail)["scores"]
+    scores = json.loads(report.read_text(), parse_constant=pytest.fail)["scores"]
     assert scores["baseline"]["chroma_ratio"].count(None) == 1
 
 
 def test_download_names_what_there_is_and_prints_where_it_is(run, monkeypatch, tmp_path):
     status, _, error = run("download", "imagenet")
     assert status == 1 and "open-country" in error
-    monkeypatch.setattr(data, "download", lambda name, url: tmp_path / name)
+    monkeypatch.setattr(data, "download", lambda name, url=None: tmp_path / name)
     assert run("download", "coast")[:2] == (0, f"{tmp_path / 'coast'}\n")
 
 
@@ -232,7 +242,7 @@ def test_an_interrupt_is_no_traceback(run, monkeypatch, photo, tmp_path):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli.Painter, "__call__", interrupted)
+    monkeypatch.setattr(pipeline.Pipeline, "__call__", interrupted)
     status, _, error = run("colorize", photo, "--out", tmp_path / "o.png")
     assert status == 130 and error == "colorlib: interrupted; what is written is whole\n"
     assert not (tmp_path / "o.png").exists()
@@ -251,15 +261,16 @@ def album(tmp_path) -> Path:
     return root
 
 
-def test_a_folder_is_painted_as_far_as_it_can_be(run, tmp_path):
-    root, out, told = album(tmp_path), tmp_path / "out", tmp_path / "told.json"
-    status, said, error = run("colorize", root, "--out", out, "--json", told)
+def test_a_folder_is_colorized_as_far_as_it_can_be(run, tmp_path):
+    root, out, report = album(tmp_path), tmp_path / "out", tmp_path / "report.json"
+    status, said, error = run("colorize", root, "--out", out, "--json", report)
     assert status == 1 and f"{out}: 4 of 6 photos written, 2 not" in said
     lines = [line for line in error.splitlines() if line.startswith("colorlib: ")]
-    assert len(lines) == 2 and "empty.png" in lines[0] and "poem.jpg" in lines[1]
+    assert len(lines) == 3 and "empty.png" in lines[0] and "poem.jpg" in lines[1]
+    assert lines[2] == "colorlib: left out: 1 file that is no image (.txt 1)"
     found = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
     assert found == ["a.jpg", "b.png", "d.gif.png", "deep/c.webp"]
-    rows = json.loads(told.read_text())
+    rows = json.loads(report.read_text())
     assert len(rows) == 6 and sum(row["error"] is None for row in rows) == 4
     assert all(row["width"] == 16 for row in rows if row["error"] is None)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
@@ -279,15 +290,15 @@ def test_a_dry_run_writes_nothing(run, tmp_path):
 
 def test_an_interrupt_in_mid_folder_leaves_whole_files(run, monkeypatch, tmp_path):
     root, out = album(tmp_path), tmp_path / "out"
-    paint, calls = cli.Painter.__call__, []
+    original, calls = pipeline.Pipeline.__call__, []
 
     def once(self, *arguments):
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return paint(self, *arguments)
+        return original(self, *arguments)
 
-    monkeypatch.setattr(cli.Painter, "__call__", once)
+    monkeypatch.setattr(pipeline.Pipeline, "__call__", once)
     status, said, error = run("colorize", root, "--out", out)
     assert status == 130 and "interrupted" in error and "1 of 6 photos written, 5 not" in said
     (only,) = out.iterdir()
@@ -307,17 +318,17 @@ def test_a_full_disk_is_one_sentence_each(run, monkeypatch, tmp_path):
 
 
 def test_whatever_happens_to_one_photograph_the_others_go_on(run, monkeypatch, tmp_path):
-    paint, calls = cli.Painter.__call__, []
+    original, calls = pipeline.Pipeline.__call__, []
 
     def fails_once(self, *arguments):
         calls.append(arguments)
         if len(calls) == 1:
             raise RuntimeError("out of memory\nwith a long explanation")
-        return paint(self, *arguments)
+        return original(self, *arguments)
 
-    monkeypatch.setattr(cli.Painter, "__call__", fails_once)
+    monkeypatch.setattr(pipeline.Pipeline, "__call__", fails_once)
     status, said, error = run("colorize", album(tmp_path), "--out", tmp_path / "out")
-    assert status == 1 and "3 of 6" in said and "painted: out of memory\n" in error
+    assert status == 1 and "3 of 6" in said and "colorized: out of memory\n" in error
 
 
 @pytest.mark.parametrize(
@@ -378,3 +389,424 @@ def test_a_report_never_replaces_a_photograph(tmp_path, monkeypatch, capfd):
 def test_the_commit_is_the_librarys_own_or_none():
     commit = cli._commit()
     assert commit is None or re.fullmatch(r"[0-9a-f]{7}\+?", commit)
+
+
+# Options that come from dataclasses ---------------------------------------------
+
+
+def test_each_field_of_a_dataclass_becomes_an_option():
+    @dataclass(frozen=True)
+    class More(Settings):
+        """As Settings, and more.
+
+        Attributes:
+            warmup: how many steps the learning rate
+                rises. Not in the paper.
+        """
+
+        warmup: int | None = None
+
+    app, found = typer.Typer(), []
+
+    @app.command()
+    @options.from_fields("settings", More)
+    def verb(name: str, settings: More) -> None:
+        found.append(settings)
+
+    call = CliRunner().invoke(app, ["name", "--warmup", "3", "--flip", "--learning-rate", "0.5"])
+    assert call.exit_code == 0, call.output
+    assert found == [More(warmup=3, flip=True, learning_rate=0.5)]
+    text = " ".join(re.sub("[^ -~]", " ", CliRunner().invoke(app, ["--help"]).output).split())
+    assert "How many steps the learning rate rises." in text and "paper" not in text
+
+
+def test_the_options_of_train_are_the_fields_of_the_settings():
+    command = typer.main.get_command(cli.app).commands["train"]
+    found = {option.name: option for option in command.params}
+    for field in fields(Settings):
+        assert found[field.name].default == field.default
+        assert f"--{field.name.replace('_', '-')}" in found[field.name].opts
+        assert len(found[field.name].help) > 15
+    assert found["width"].default == Config.width
+    for name, kind in (("change", Config), ("prior", Spec)):
+        listed = {field.name for field in fields(kind)} - {"width", "embedding"}
+        assert all(field in found[name].help for field in listed)
+
+
+def test_help_imports_nothing_that_takes_its_time():
+    heavy = ["torch", "scipy", "timm", "skimage", "cv2", "matplotlib"]
+    code = f"""if True:
+        import sys
+        from colorlib import cli
+        for verb in [], *([name] for name in ({list(verbs())})):
+            sys.argv = ["colorlib", *verb, "--help"]
+            try:
+                cli.main()
+            except SystemExit as stop:
+                assert stop.code == 0
+        print("imported:", [name for name in {heavy} if name in sys.modules])"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.endswith("imported: []\n"), done.stdout[-500:] + done.stderr
+
+
+def verbs() -> list[str]:
+    return list(typer.main.get_command(cli.app).commands)
+
+
+def test_help_names_where_files_are_kept(run):
+    status, text, _ = run("--help")
+    assert status == 0 and "COLORLIB_CACHE" in text and "COLORLIB_DATA" in text
+
+
+def test_the_version_is_told_and_python_m_works():
+    call = [sys.executable, "-m", "colorlib", "--version"]
+    done = subprocess.run(call, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"colorlib {__version__}\n")
+
+
+def test_waiting_threads_leave_the_processors_to_others(run, monkeypatch):
+    code = """if True:
+        import sys
+        from colorlib import cli
+        sys.argv = ["colorlib", "weights"]
+        cli.main()"""
+    env = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    env["OMP_DISPLAY_ENV"] = "verbose"  # GNU's OpenMP says how long it waits when it is loaded
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    if "GOMP_SPINCOUNT" in done.stderr:
+        assert "GOMP_SPINCOUNT = '0'" in done.stderr
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    run("--version")
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"  # who has a wish gets it
+
+
+# Runs -----------------------------------------------------------------------------
+
+
+def test_training_longer_goes_on(run, folder, tmp_path):
+    out = tmp_path / "run"
+    train(run, folder, out)
+    before = (out / "metrics.csv").read_text()
+    status, _, error = train(run, folder, out, "--epochs", 4)
+    assert status == 0, error
+    after = (out / "metrics.csv").read_text()
+    assert after.startswith(before) and len(after.splitlines()) == 5
+    train(run, folder, tmp_path / "cosine", "--cosine")
+    status, _, error = train(run, folder, tmp_path / "cosine", "--cosine", "--epochs", 4)
+    last = error.splitlines()[-1]
+    assert status == 1 and "epochs was 2 and is 4" in last and "cosine" in last
+
+
+def test_a_second_training_into_the_same_folder_is_refused(run, folder, tmp_path):
+    out = tmp_path / "run"
+    train(run, folder, out)
+    before = {path: path.read_bytes() for path in out.glob("*.*")}
+    with training.RunFolder(out, {}).locked():
+        status, text, error = train(run, folder, out, "--epochs", 4)
+    assert status == 1 and text == "" and "Traceback" not in error
+    assert f"another process is training into {out}" in error.splitlines()[-1]
+    assert {path: path.read_bytes() for path in before} == before
+    assert train(run, folder, out, "--epochs", 4)[0] == 0
+
+
+def test_one_photograph_of_one_position_cannot_be_normalised(run, folder, tmp_path):
+    for i in range(3, 12):
+        (folder / f"{i}.png").unlink()
+    status, _, error = train(run, folder, tmp_path / "run", "--size", 8)
+    last = error.splitlines()[-1]
+    assert status == 1 and "Traceback" not in error and "more than one photo" in last
+
+
+def test_the_report_is_of_the_weights_that_it_names(run, folder, tmp_path):
+    out = tmp_path / "run"
+    _, text, _ = train(run, folder, out)
+    best = out / "best.safetensors"
+    about = networks.read_about(best)
+    assert f"weights: {best}\n" in text and f"network, epoch {about['epoch']} " in text
+    assert f"validation loss {about['val_loss']:.5f}" in text
+    best.unlink()
+    status, text, error = train(run, folder, out)  # it is finished: nothing is written
+    assert status == 1 and "weights:" not in text
+    assert error.splitlines()[-1] == f"colorlib: there is no weights file {best}"
+
+
+def test_damaged_photographs_are_named_at_once_and_may_be_left_out(run, folder, tmp_path):
+    for i in range(8):
+        (folder / f"bad-{i}.jpg").write_bytes(b"\xff\xd8\xff no photograph %d" % i)
+    split = {part: data.photos(folder, part) for part in ("train", "val")}
+    bad = {part: [photo.name for photo in photos if "bad" in photo.name]
+           for part, photos in split.items()}
+    assert bad["train"] and bad["val"], "another seed is needed"
+    status, text, error = train(run, folder, tmp_path / "run")
+    last = error.splitlines()[-1]
+    assert status == 1 and "--skip-damaged" in last and not (tmp_path / "run").exists()
+    assert all(part[0] in last for part in bad.values())
+    status, text, error = train(run, folder, tmp_path / "run", "--skip-damaged")
+    count, of = sum(map(len, bad.values())), sum(map(len, split.values()))
+    assert status == 0, error
+    assert f"colorlib: {count} of {of} photos cannot be read and are left out\n" in error
+    call = ("evaluate", "baseline", "--data", folder, "--size", 16, "--device", "cpu")
+    status, _, error = run(*call)
+    assert status == 1 and "--skip-damaged" in error
+    status, text, error = run(*call, "--skip-damaged")
+    assert status == 0 and "12 photos of" in text and "8 of 20 photos cannot be read" in error
+
+
+def test_files_that_are_no_photographs_are_counted(run, folder, tmp_path):
+    (folder / "notes.txt").write_text("no photograph")
+    for status, _, error in (
+        train(run, folder, tmp_path / "run"),
+        run("evaluate", "baseline", "--data", folder, "--size", 16),
+    ):
+        assert status == 0 and "left out: 1 file that is no image (.txt 1)" in error
+
+
+def test_weights_may_be_a_run_folder(run, folder, photo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert train(run, folder, "runs/x")[0] == 0
+    status, _, error = run("colorize", photo, "--out", "o.png", "--weights", "runs/x")
+    assert status == 0, error
+    assert train(run, folder, "runs/y", "--init", "runs/x/")[0] == 0
+    (tmp_path / "empty").mkdir()
+    status, _, error = run("colorize", photo, "--out", "p.png", "--weights", "empty")
+    assert status == 1 and error == "colorlib: the folder empty holds no best.safetensors\n"
+
+
+def test_a_run_folder_named_like_weights_of_the_library(run, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train(run, folder, "baseline")
+    call = ("evaluate", "--size", 16, "--json")
+    status, _, error = run(*call, "1.json", "baseline")
+    assert status == 0 and "taken for the library's own weights" in error
+    assert json.loads(Path("1.json").read_text())["about"]["data"] == "samples"
+    assert run(*call, "2.json", "./baseline")[0] == 0
+    names = [Path(json.loads(Path(f"{i}.json").read_text())["weights"]).name for i in (1, 2)]
+    assert names == ["baseline.safetensors", "best.safetensors"]
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(run, folder, photo, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, home / "photos")
+    assert train(run, "~/photos", "~/run")[0] == 0
+    call = ("colorize", photo, "--out=~/o.png", "--weights=~/run", "--json=~/o.json")
+    assert run(*call)[0] == 0
+    assert run("evaluate", "~/run", "--data=~/photos", "--size", 16, "--json=~/e.json")[0] == 0
+    assert run("reproduce", "--dry-run", "--results=~/results", "--only", "coast")[0] in (0, 1)
+    assert not (tmp_path / "~").exists()
+    assert {"run", "o.png", "o.json", "e.json"} <= {path.name for path in home.iterdir()}
+
+
+def test_an_out_that_ends_with_a_slash_is_a_folder(run, photo, tmp_path):
+    for name in ("scans.2024", "scans.png"):
+        status, _, error = run("colorize", photo, "--out", f"{tmp_path}/{name}/")
+        assert status == 0, error
+        assert (tmp_path / name / "photo.jpg").is_file()
+
+
+# What is judged ---------------------------------------------------------------------
+
+
+def test_evaluate_judges_what_it_is_given(run, folder, tmp_path):
+    call = ("evaluate", "baseline", "--size", 16, "--device", "cpu", "--data")
+    status, text, error = run(*call, folder)
+    assert status == 0, error
+    assert text.startswith(f"12 photos of {folder} at 16 x 16") and "gray" in text
+    # Their mean colour would be known from the photographs themselves.
+    assert "\nmean colour " not in text and "no row for their mean colour" in error
+    folder.rename(tmp_path / "test")
+    (tmp_path / "divided").mkdir()
+    (tmp_path / "test").rename(tmp_path / "divided" / "test")
+    status, text, error = run(*call, tmp_path / "divided")
+    assert status == 0 and text.startswith("12 photos") and "no row" in error
+    status, text, _ = run(*call, "samples")
+    assert status == 0 and text.startswith("10 photos of samples, test,")
+    assert "\nmean colour " in text
+
+
+def test_photographs_that_were_trained_on_are_not_judged_unasked(run, folder, tmp_path):
+    train(run, folder, tmp_path / "run")
+    call = ("evaluate", tmp_path / "run", "--data", folder)
+    status, text, error = run(*call)
+    assert status == 0 and text.startswith(f"1 photos of {folder}, test,")
+    assert "test photos alone" in error and "\nmean colour " in text
+    status, text, _ = run(*call, "--split", "train")
+    assert status == 0 and text.startswith(f"10 photos of {folder}, train,")
+
+
+def test_scores_that_are_no_finite_numbers_are_null(run, tmp_path):
+    for i, split in enumerate(("train", "val", "test")):
+        (tmp_path / "photos" / split).mkdir(parents=True)
+        Image.new("RGB", (32, 32), (0, 0, i)).save(tmp_path / "photos" / split / "1.png")
+    Image.new("RGB", (32, 32)).save(tmp_path / "photos" / "test" / "1.png")  # black: ab is 0
+    Image.new("RGB", (32, 32), (0, 9, 9)).save(tmp_path / "photos" / "train" / "1.png")
+    report = tmp_path / "report.json"
+    call = ("evaluate", "baseline", "--data", tmp_path / "photos", "--size", 32, "--json", report)
+    status, _, error = run(*call)
+    assert status == 0, error
+    scores = json.loads(report.read_text(), parse_constant=pytest.fail)["scores"]
+    assert scores["gray"]["psnr_ab"] == [None]
+
+
+def test_a_row_of_the_table_never_replaces_another(run, folder, tmp_path):
+    train(run, folder, tmp_path / "gray")
+    status, text, _ = run("evaluate", tmp_path / "gray", "--data", folder)
+    assert status == 0
+    rows = [line[:16].strip() for line in text.splitlines()[2:]]
+    assert rows == ["gray", "mean colour", "network gray"]
+
+
+# What cannot be read or written ----------------------------------------------------------
+
+
+def test_an_unreadable_file_among_several_does_not_end_the_others(
+    run, photo, tmp_path, monkeypatch
+):
+    closed = tmp_path / "closed.jpg"
+    shutil.copy(photo, closed)
+    access, opened = os.access, open  # root may read everything
+    is_closed = lambda path: not isinstance(path, int) and Path(path) == closed  # noqa: E731
+
+    def refuses(path, *rest, **more):
+        if is_closed(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *rest, **more)
+
+    monkeypatch.setattr(builtins, "open", refuses)
+    monkeypatch.setattr(os, "access", lambda path, *rest, **more: not is_closed(path)
+                        and access(path, *rest, **more))
+    missing = tmp_path / "missing.jpg"
+    out = tmp_path / "out"
+    status, text, error = run("colorize", closed, missing, photo, "--out", out)
+    assert status == 1 and "1 of 3 photos written, 2 not" in text
+    assert f"colorlib: {closed} may not be read\n" in error
+    assert f"colorlib: there is no file {missing}\n" in error
+    assert [path.name for path in out.iterdir()] == ["photo.jpg"]
+
+
+def test_a_subfolder_without_permission_does_not_end_the_others(run, tmp_path, monkeypatch):
+    root = album(tmp_path)
+    scandir = os.scandir
+
+    def refuses(path):
+        if Path(path).name == "deep":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuses)
+    status, text, error = run("colorize", root, "--out", tmp_path / "out")
+    assert status == 1 and "3 of 6 photos written, 3 not" in text
+    assert f"colorlib: {root / 'deep'} may not be read\n" in error
+
+
+def test_what_a_format_cannot_hold_is_said_in_one_line(run, photo, tmp_path):
+    out, report = tmp_path / "out.bmp", tmp_path / "report.json"
+    image = Image.open(photo)
+    exif = image.getexif()
+    exif[0x010F] = "a camera"
+    image.save(photo, exif=exif)
+    status, text, error = run("colorize", photo, "--out", out, "--json", report)
+    assert status == 0 and "40 x 30 pixels" in text
+    assert error.count("\n") == 1 and "not carried" in error and "EXIF of 1 photo" in error
+    assert json.loads(report.read_text())[0]["not_carried"] == ["EXIF"]
+
+
+def test_another_opencv_is_refused_before_any_photograph_is_read(
+    run, photo, tmp_path, monkeypatch
+):
+    monkeypatch.delattr(cv2, "ximgproc")
+    monkeypatch.setattr(pipeline.files, "read", pytest.fail)
+    status, text, error = run("colorize", photo, photo, "--out", tmp_path / "out")
+    assert status == 1 and text == "" and error.count("\n") == 1
+    assert "opencv-contrib-python-headless" in error
+
+
+def test_a_cache_that_cannot_be_written_is_named(run, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / "photo.jpg" / "cache"))
+    (tmp_path / "photo.jpg").write_text("no folder")
+    status, _, error = train(run, folder, tmp_path / "run")
+    last = error.splitlines()[-1]
+    assert status == 1 and last.startswith("colorlib: ") and "COLORLIB_CACHE" in last
+
+
+def test_a_field_whose_default_is_none_is_checked(run, folder, tmp_path):
+    for options_ in (("--prior", "weights=3"), ("--set", "attention=3")):
+        status, _, error = train(
+            run, folder, tmp_path / "run", "--preset", "fusion", *options_
+        )
+        last = error.splitlines()[-1]
+        assert status == 1 and "must be a word or null, not 3" in last
+        assert "Traceback" not in error
+
+
+# Names of version 0.1 ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind", "says"),
+    [
+        ("import colorlib.models", ImportError, "colorlib.networks"),
+        ("from colorlib import models", ImportError, "colorlib.networks"),
+        ("from colorlib import train", ImportError, "settle is training.update_batch_norm"),
+        ("from colorlib.colorize import Painter", ImportError, "Painter is pipeline.Pipeline"),
+        ("from colorlib import figures, widgets", ImportError, "colorlib.book.figures"),
+        ("import colorlib; colorlib.claims.ledger", AttributeError, "colorlib.experiments.claims"),
+        ("from colorlib.pipeline import lift", ImportError, "colorlib.pipeline.upsample"),
+        ("from colorlib import pipeline; pipeline.Painter", ImportError, "pipeline.Pipeline"),
+    ],
+)
+def test_an_old_name_says_where_it_is_now(statement, kind, says):
+    with pytest.raises(kind) as caught:
+        exec(statement, {})
+    assert type(caught.value) is kind and "0.2" in str(caught.value)
+    assert says in str(caught.value) and str(caught.value).count("\n") == 0
+
+
+def test_other_names_fail_as_ever():
+    for statement in ("import colorlib.nonsense", "from colorlib import nonsense"):
+        with pytest.raises(ImportError, match="nonsense") as caught:
+            exec(statement, {})
+        assert "0.2" not in str(caught.value)
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = pipeline.nonsense
+
+
+def test_every_moved_name_is_where_its_sentence_says():
+    from importlib import import_module
+
+    from colorlib import _moved
+
+    for new in _moved.MODULES.values():
+        import_module(f"colorlib.{new}")
+    for names in _moved.NAMES.values():
+        for new in names.values():
+            module, _, rest = new.partition(".")
+            attrgetter(rest)(import_module(f"colorlib.{module}"))
+
+
+def test_colorize_is_always_the_function():
+    import colorlib.pipeline
+
+    assert colorlib.colorize is colorlib.pipeline.colorize
+
+
+def test_the_wheel_has_all_of_the_package():
+    root = Path(cli.__file__).parents[1]
+    if not (root / "pyproject.toml").is_file():
+        pytest.skip("not in a checkout")
+    setuptools = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
+    for path in (root / "colorlib").rglob("*"):
+        if path.is_dir() or "__pycache__" in path.parts:
+            continue
+        package = max(
+            (name for name in setuptools["packages"]
+             if path.is_relative_to(root / name.replace(".", "/"))), key=len
+        )
+        if path.suffix == ".py":
+            assert path.parent == root / package.replace(".", "/"), path
+        else:
+            folder = root / package.replace(".", "/")
+            patterns = setuptools["package-data"][package]
+            assert any(path in folder.glob(pattern) for pattern in patterns), path

@@ -1,11 +1,13 @@
 import csv
 import hashlib
 import io
+import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
+import warnings
 import zipfile
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +20,9 @@ import torch
 from PIL import Image
 
 from colorlib import data, lab
-from colorlib.errors import ColorlibError
+from colorlib.data import catalogue, folders, sources
+from colorlib.data import packed as packing
+from colorlib.errors import ColorlibError, NotHere
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +76,7 @@ def test_a_changed_sample_is_refused(tmp_path, monkeypatch):
         shutil.copy(photo.path, target)
     files = resources.files
     monkeypatch.setattr(
-        data.resources, "files", lambda name: package if name == "mvtbdata" else files(name)
+        catalogue.resources, "files", lambda name: package if name == "mvtbdata" else files(name)
     )
     assert len(data.photos("samples", "val")) == 6
     with open(target, "ab") as file:
@@ -86,7 +90,8 @@ def test_a_changed_sample_is_refused(tmp_path, monkeypatch):
 
 
 def test_the_published_splits_cover_the_cvcl_collection():
-    with resources.files("colorlib").joinpath("splits", "cvcl.csv").open(newline="") as file:
+    table = resources.files("colorlib").joinpath("data", "splits", "cvcl.csv")
+    with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2688 == len({(row["category"], row["file"]) for row in rows})
     sizes = Counter((row["category"], row["split"]) for row in rows)
@@ -97,7 +102,7 @@ def test_the_published_splits_cover_the_cvcl_collection():
 
 @pytest.mark.parametrize("name", ["open-country", "opencountry", "Open_Country"])
 def test_a_class_that_is_not_here_says_how_to_get_it(name):
-    with pytest.raises(ColorlibError, match="colorlib download opencountry") as error:
+    with pytest.raises(ColorlibError, match="colorlib download open-country") as error:
         data.photos(name, "train")
     assert one_sentence(error)
 
@@ -110,6 +115,18 @@ def test_real_collections_are_read_and_verified(monkeypatch):
     coast = {split: data.photos("coast", split) for split in data.SPLITS}
     assert [len(coast[split]) for split in data.SPLITS] == [279, 31, 50]
     assert len(data.photos("open-country-64", "test")) == 50
+
+
+@pytest.mark.parametrize("name", ["samples", "coast", "open-country-64", "imagenet_sample256"])
+def test_photographs_are_those_of_the_recorded_results(name, monkeypatch):
+    monkeypatch.setenv("COLORLIB_DATA", os.environ.get("COLORLIB_TEST_DATA", "../shared/data"))
+    recorded = Path(__file__).parents[1] / "results" / "minutes" / name / "gray" / "any"
+    keys = json.loads((recorded / "run.json").read_text())["data_sha256"]
+    try:
+        photos = {split: data.photos(name, split) for split in data.SPLITS}
+    except NotHere:
+        pytest.skip("the collection is not on this machine")
+    assert {split: packing._key(part, 64) for split, part in photos.items()} == keys
 
 
 @pytest.mark.parametrize(
@@ -177,11 +194,330 @@ def test_hidden_files_and_other_files_are_no_photos(folder):
     assert sum(len(data.photos(folder, split)) for split in data.SPLITS) == 30
 
 
-def test_too_few_photos(tmp_path):
+@pytest.mark.parametrize("split", data.SPLITS)
+def test_too_few_photos(tmp_path, split):
+    with pytest.raises(ColorlibError, match="holds no photographs") as error:
+        data.photos(tmp_path, split)
     picture().save(tmp_path / "only.png")
-    with pytest.raises(ColorlibError, match="too few") as error:
-        data.photos(tmp_path, "train")
+    with pytest.raises(ColorlibError, match="holds 1 photograph: too few") as error:
+        data.photos(tmp_path, split)
     assert one_sentence(error)
+
+
+def move(folder: Path, names: dict[str, range]) -> None:
+    """Move photographs of `folder` into folders of it."""
+    for name, numbers in names.items():
+        (folder / name).mkdir(parents=True)
+        for i in numbers:
+            (folder / f"{i:02}.png").rename(folder / name / f"{i:02}.png")
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [
+        ("training", "validation", "testing"),
+        ("Train", "Valid", "Test"),
+        ("TRAIN", "dev", "TEST"),
+        ("train2017", "val2017", "test2017"),
+        ("training_set", "validation_set", "test_set"),
+        ("train_256", "val_256", "test_256"),
+        ("trainset", "devset", "testset"),
+    ],
+)
+def test_split_folders_are_known_by_their_usual_names(folder, train, val, test):
+    move(folder, {train: range(20), val: range(20, 24), test: range(24, 29)})
+    found = [[photo.name for photo in data.photos(folder, split)] for split in data.SPLITS]
+    assert [len(part) for part in found] == [20, 4, 5]
+    for part, name in zip(found, (train, val, test), strict=True):
+        assert all(photo.startswith(f"{name}/") for photo in part)
+    left_out = f"left out: 1 photograph outside {train}/, {val}/ and {test}/"
+    assert data.left_out(folder) == left_out
+
+
+def test_folders_that_only_begin_like_splits_are_none(folder):
+    move(folder, {"trainers": range(10), "testimony": range(10, 20), "valley": range(20, 30)})
+    assert [len(data.photos(folder, split)) for split in data.SPLITS] == [24, 3, 3]
+
+
+@pytest.mark.parametrize("names", [("train", "training"), ("Test", "test"), ("dev", "val")])
+def test_two_folders_for_one_split_are_refused(folder, names):
+    move(folder, {names[0]: range(10), names[1]: range(10, 20)})
+    for call in (lambda: data.photos(folder, "train"), lambda: data.everything(folder)):
+        with pytest.raises(ColorlibError, match=f"two folders .* {names[0]} and {names[1]}"):
+            call()
+
+
+def test_a_split_folder_may_have_a_second_name_by_a_link(folder):
+    move(folder, {"validation": range(5)})
+    (folder / "dev").symlink_to("validation")
+    names = [photo.name for photo in data.photos(folder, "val")]
+    assert names == [f"validation/0{i}.png" for i in range(5)]
+    assert not any("/" in photo.name for photo in data.photos(folder, "train"))
+
+
+def test_split_folders_further_down_are_refused(folder):
+    move(folder, {"images/train": range(20), "images/val/class": range(20, 30)})
+    for call in (lambda: data.photos(folder, "train"), lambda: data.everything(folder)):
+        with pytest.raises(ColorlibError, match=f"name {folder / 'images'} instead") as error:
+            call()
+        assert "images/train" in str(error.value) and "images/val" in str(error.value)
+    assert len(data.photos(folder / "images", "train")) == 18  # and two to test
+    assert len(data.photos(folder / "images", "val")) == 10
+
+
+def test_a_folder_of_trains_is_a_class_where_there_is_no_other_split(folder):
+    move(folder, {"vehicles/train": range(20), "vehicles/boat": range(20, 30)})
+    assert [len(data.photos(folder, split)) for split in data.SPLITS] == [24, 3, 3]
+
+
+def test_folders_that_look_like_splits_are_mentioned(folder):
+    move(folder, {"seg_train": range(20), "seg_test": range(20, 30)})
+    with pytest.warns(UserWarning, match="seg_train and seg_test") as said:
+        assert len(data.photos(folder, "train")) == 24
+    assert len(said) == 1 and "rename to train and test" in str(said[0].message)
+    (folder / "seg_test").rename(folder / "test")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(data.photos(folder, "test")) == 10
+    move(folder / "seg_train", {"../val_images": range(5)})
+    with pytest.warns(UserWarning, match="val_images in .* trained on"):
+        data.photos(folder, "train")
+
+
+def test_a_split_folder_without_photographs_is_said(folder):
+    move(folder, {"train": range(30), "val": range(0)})
+    with pytest.raises(ColorlibError, match="val holds no photographs") as error:
+        data.photos(folder, "val")
+    assert one_sentence(error)
+    assert len(data.photos(folder, "train")) == 27
+    shutil.copytree(folder / "train", folder / "test")
+    with pytest.raises(ColorlibError, match="train holds no photographs that are not in another"):
+        data.photos(folder, "train")
+
+
+def test_a_folder_with_only_test_photographs_can_be_judged(folder):
+    move(folder, {"test": range(30)})
+    assert len(data.photos(folder, "test")) == len(data.everything(folder)) == 30
+    with pytest.raises(ColorlibError, match="no photographs outside test/") as error:
+        data.photos(folder, "train")
+    assert one_sentence(error)
+
+
+def test_a_folder_with_only_validation_photographs_can_be_judged(folder):
+    move(folder, {"valid": range(30)})
+    assert len(data.photos(folder, "val")) == len(data.everything(folder)) == 30
+
+
+def test_everything_is_all_of_a_folder_without_splits_and_else_its_test_split(folder, monkeypatch):
+    assert [photo.name for photo in data.everything(folder)] == [f"{i:02}.png" for i in range(30)]
+    monkeypatch.chdir(folder)
+    assert len(data.everything(".")) == 30
+    move(folder, {"train": range(20)})
+    assert data.everything(folder) == data.photos(folder, "test")
+    move(folder, {"test": range(20, 24)})
+    assert data.everything(folder) == data.photos(folder, "test")
+    assert data.everything("samples") == data.photos("samples", "test")
+    (folder / "empty").mkdir()
+    with pytest.raises(ColorlibError, match="holds no photographs"):
+        data.everything(folder / "empty")
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".jp2", ".mpo", ".ppm", ".tga", ".JPG"])
+def test_whatever_can_be_read_is_found_in_a_folder(folder, suffix):
+    picture(100).save(folder / f"another{suffix}")
+    names = {photo.name for split in data.SPLITS for photo in data.photos(folder, split)}
+    assert len(names) == 31 and f"another{suffix}" in names
+
+
+def test_links_are_followed_once(folder, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    picture(100).save(tmp_path / "elsewhere" / "linked.png")
+    (folder / "more").symlink_to(tmp_path / "elsewhere")
+    (folder / "again").symlink_to(tmp_path / "elsewhere")
+    (folder / "loop").symlink_to(folder)
+    photos = [photo.name for photo in data.everything(folder)]
+    assert len(photos) == 31 and len([name for name in photos if "linked" in name]) == 1
+    assert "link" in data.left_out(folder)
+
+
+def test_what_is_left_out_of_a_folder_is_said_in_a_line(folder, monkeypatch):
+    assert data.left_out(folder) is None and data.left_out("samples") is None
+    (folder / "notes.txt").write_text("notes")
+    assert ".txt" in data.left_out(folder)
+    (folder / "phone.heic").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    if "pillow-heif" not in data.left_out(folder):
+        pytest.skip("pillow-heif was there before")
+    move(folder, {"train": range(20), "test": range(20, 28)})
+    line = data.left_out(folder)
+    assert line.endswith("2 photographs outside train/ and test/") and "\n" not in line
+    assert ".txt" in line
+
+
+def refuse(monkeypatch, names: set[str], error: OSError) -> None:
+    """Let the opening of some files fail while photographs are listed."""
+
+    def opened(path, *args, **kwargs):
+        if Path(path).name in names:
+            raise error
+        return open(path, *args, **kwargs)
+
+    monkeypatch.setattr(folders, "open", opened, raising=False)
+
+
+def test_files_that_cannot_be_read_are_all_named(folder, monkeypatch):
+    refuse(monkeypatch, {"07.png"}, PermissionError(13, "Permission denied"))
+    with pytest.raises(data.UnreadablePhotos, match=r"07.png may not be read") as error:
+        data.photos(folder, "train")
+    assert one_sentence(error)
+    refuse(monkeypatch, {"07.png", "11.png"}, FileNotFoundError(2, "No such file"))
+    with pytest.raises(data.UnreadablePhotos, match=r"2 photographs .* 07.png, 11.png") as error:
+        data.photos(folder, "train")
+    assert error.value.files == (folder / "07.png", folder / "11.png")
+
+
+def test_a_sample_that_may_not_be_read_is_one_sentence(monkeypatch):
+    name = Path(data.photos("samples", "val")[0].name).name
+    refuse(monkeypatch, {name}, PermissionError(13, "Permission denied"))
+    with pytest.raises(ColorlibError, match="may not be read") as error:
+        data.photos("samples", "val")
+    assert one_sentence(error)
+
+
+# Names ----------------------------------------------------------------------
+
+
+def test_every_data_set_of_the_table_can_be_looked_up(tmp_path, monkeypatch):
+    assert len(data.names()) == len(set(data.names())) and "open-country-64" in data.names()
+    for name, data_set in data.data_sets().items():
+        assert data_set.about and data_set.licence and catalogue.find(name.upper()) is data_set
+        for other in data_set.aliases:
+            assert catalogue.find(other) is data_set
+        if data_set.splits:
+            assert {row["split"] for row in data_set.files()} == set(data.SPLITS)
+        if data_set.package is None:
+            with pytest.raises(NotHere, match=f"{name} are not here.*{data_set.folder}") as error:
+                data.photos(name, "train")
+            assert one_sentence(error)
+
+
+def test_a_new_data_set_is_one_entry_of_the_table(folder, monkeypatch):
+    entry = {"about": "thirty", "licence": "none", "folder": "photos", "aliases": ["more_noise"]}
+    read = {"collections": {}, "sets": {"noise": entry}}
+    monkeypatch.setattr(catalogue, "table", lambda name: read)
+    monkeypatch.setenv("COLORLIB_DATA", str(folder.parent))
+    for cached in (catalogue.data_sets, catalogue._by_spelling):
+        cached.cache_clear()
+    try:
+        assert data.names() == ["noise"]
+        assert data.photos("More-Noise", "train") == data.photos(folder, "train")
+    finally:
+        for cached in (catalogue.data_sets, catalogue._by_spelling):
+            cached.cache_clear()
+
+
+@pytest.fixture
+def own(folder, monkeypatch) -> Path:
+    """Folders ./samples and ./forest in the working directory."""
+    for name in ("samples", "forest"):
+        shutil.copytree(folder, folder.parent / name)
+    monkeypatch.chdir(folder.parent)
+    return folder.parent
+
+
+def test_a_name_that_is_also_a_folder_is_the_data_set_and_that_is_said(own):
+    for call in (
+        lambda: data.photos("samples", "train"),
+        lambda: data.joined(["samples"], "train"),
+        lambda: data.everything("samples"),
+    ):
+        with pytest.warns(UserWarning, match="write ./samples for the folder") as said:
+            assert any("flowers" in photo.name or "P107" in photo.name for photo in call())
+        assert len(said) == 1 and said[0].filename == __file__
+    with (
+        pytest.warns(UserWarning, match="write ./forest for the folder"),
+        pytest.raises(NotHere, match="download forest"),
+    ):
+        data.photos("forest", "train")
+
+
+@pytest.mark.parametrize("name", ["./samples", "samples/", "{}/samples", "../{name}/samples"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_path_is_always_the_folder(own, name, kind):
+    name = kind(name.format(own, name=own.name))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(data.photos(name, "train")) == 24
+        assert len(data.everything(name)) == 30
+        assert len(data.joined([name, Path("forest")], "train")) == 48
+        assert data.left_out(name) is None
+    with pytest.raises(ColorlibError, match="cannot download"):
+        data.download(name)
+    shutil.rmtree(own / "samples")
+    with pytest.raises(NotHere, match=r"no folder .*samples"):
+        data.photos(name, "train")
+
+
+def test_the_home_folder_is_known(own, monkeypatch):
+    monkeypatch.setenv("HOME", str(own))
+    assert len(data.photos("~/samples", "train")) == 24
+    assert len(data.photos(Path("~/samples"), "train")) == 24
+
+
+def test_a_folder_here_goes_before_one_among_the_data_and_that_is_said(own, monkeypatch, tmp_path):
+    there = tmp_path / "data"
+    monkeypatch.setenv("COLORLIB_DATA", str(there))
+    (there / "photos").mkdir(parents=True)
+    (there / "only").symlink_to(own / "photos")
+    assert len(data.photos("only", "train")) == 24
+    with pytest.warns(UserWarning, match=f"folder ./photos: write {there / 'photos'} for") as said:
+        assert len(data.photos("photos", "train")) == 24
+    assert len(said) == 1
+    monkeypatch.setenv("COLORLIB_DATA", str(own))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the same folder by two ways
+        assert len(data.photos("photos", "train")) == 24
+
+
+@pytest.mark.parametrize("name", ["", "no-such/folder", "x" * 5000, "nul\0byte"])
+def test_what_is_no_folder_is_not_here(name):
+    with pytest.raises(NotHere):
+        data.photos(name, "train")
+
+
+def test_a_photograph_is_no_folder(folder):
+    with pytest.raises(NotHere, match="is a file, not a folder") as error:
+        data.photos(folder / "00.png", "train")
+    assert one_sentence(error)
+
+
+def test_joined_data_sets_train_on_nothing_that_one_of_them_tests_on(folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in folder.iterdir():
+        shutil.copy(path, other / f"copy-{path.name}")
+    for i in range(30, 60):
+        picture(i).save(other / f"{i}.png")
+    both = [folder, str(other)]
+    content = {split: {p.sha256 for p in data.joined(both, split)} for split in data.SPLITS}
+    alone = [{s: {p.sha256 for p in data.photos(f, s)} for s in data.SPLITS} for f in both]
+    assert content["test"] == alone[0]["test"] | alone[1]["test"]
+    assert content["val"] == (alone[0]["val"] | alone[1]["val"]) - content["test"]
+    rest = content["test"] | alone[0]["val"] | alone[1]["val"]
+    assert content["train"] == (alone[0]["train"] | alone[1]["train"]) - rest
+    assert content["train"] < alone[0]["train"] | alone[1]["train"]
+
+
+def test_one_data_set_by_several_names_is_joined_as_it_is(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    plain = data.photos(folder, "train")
+    assert data.joined([folder], "train") == plain
+    read = []  # each photograph is hashed once for each time that it is named
+    split = sources.folder_split
+    monkeypatch.setattr(sources, "folder_split", lambda *args: read.append(args) or split(*args))
+    twice = data.joined([folder, "./photos"], "train")
+    assert [photo.sha256 for photo in twice] == [photo.sha256 for photo in plain] * 2
+    assert [asked for _, asked in read] == ["train", "train"]
 
 
 # Packed photographs ---------------------------------------------------------
@@ -204,7 +540,7 @@ def test_a_pack_is_made_once_and_keyed_by_content_order_and_size(folder, monkeyp
     packed = data.pack(items, 8)
     others = {data.pack(items[::-1], 8).key, data.pack(items, 16).key, data.pack(items[1:], 8).key}
     assert len(others | {packed.key}) == 4
-    monkeypatch.setattr(data, "decode", None)  # calling it would fail
+    monkeypatch.setattr(packing, "decode", None)  # calling it would fail
     again = data.pack(items, 8)
     assert again.key == packed.key and np.array_equal(again.pixels, packed.pixels)
 
@@ -236,6 +572,57 @@ def test_selections_copy_nothing_and_have_their_own_key(folder):
     assert len({packed.key, some.key, packed.select([2]).key}) == 3
 
 
+MASK = [False] * 20 + [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("which", "meant"),
+    [
+        (MASK, [20, 22, 23]),
+        (np.array(MASK), [20, 22, 23]),
+        (torch.tensor(MASK), [20, 22, 23]),
+        ([-1, 0, -24], [23, 0, 0]),
+        (torch.tensor([5, 2]), [5, 2]),
+        (np.array([5, 2], np.uint8), [5, 2]),
+        (range(3), [0, 1, 2]),
+        (slice(None, None, 10), [0, 10, 20]),
+        (slice(-2, None), [22, 23]),
+        ([], []),
+    ],
+)
+def test_photographs_are_chosen_by_positions_masks_and_slices(folder, which, meant):
+    packed = data.pack(data.photos(folder, "train"), 8)
+    embeddings = np.arange(24 * 2, dtype=np.float32).reshape(24, 2, 1)
+    packed = packed.select(range(24)).with_embeddings(embeddings)
+    some = packed.select(which)
+    assert some.names == tuple(packed.names[i] for i in meant)
+    assert some.key == packed.select(meant).key
+    assert torch.equal(some.rgb(), packed.rgb()[meant])
+    assert torch.equal(packed.rgb(which), packed.rgb()[meant])
+    assert torch.equal(packed.lab(which), packed.lab()[meant])
+    assert packed.embedding(which)[:, 0].tolist() == [2 * i for i in meant]
+
+
+@pytest.mark.parametrize(
+    ("which", "error"),
+    [
+        (MASK[1:], ValueError),
+        (np.ones((24, 1), bool), ValueError),
+        ([0.0, 1.0], ValueError),
+        ([[0, 1]], ValueError),
+        (3, ValueError),
+        ([0, 24], IndexError),
+        ([-25], IndexError),
+    ],
+)
+def test_what_chooses_no_photographs_is_refused(folder, which, error):
+    packed = data.pack(data.photos(folder, "train"), 8)
+    packed = packed.with_embeddings(np.zeros((24, 2, 1), np.float32))
+    for choose in (packed.select, packed.rgb, packed.lab, packed.embedding):
+        with pytest.raises(error, match=r"photograph|mask"):
+            choose(which)
+
+
 def test_turned_photographs_bring_their_own_embeddings(folder):
     packed = data.pack(data.photos(folder, "train"), 8)
     seen = np.random.default_rng(0).random((len(packed), 2, 3), np.float32)
@@ -259,6 +646,9 @@ def test_near_gray_photographs_are_found(tmp_path):
     expected = packed.lab()[:, 1:].norm(dim=1).mean((1, 2)).numpy()
     assert packed.chroma() == pytest.approx(expected, abs=1e-4)
     assert packed.colourful(10).names == ("2.png", "3.png")
+    with pytest.raises(ColorlibError, match=r"none of 4 photographs.*Lab units") as error:
+        packed.colourful(150)
+    assert one_sentence(error)
 
 
 def test_upside_down_photographs_are_turned_upright(tmp_path):
@@ -289,26 +679,90 @@ def test_sixteen_bits_become_eight_and_are_not_clipped(tmp_path):
     assert np.abs(found - levels / 257).max() <= 1
 
 
-def test_reading_needs_a_file_that_is_an_image(tmp_path):
+def test_decoding_needs_a_file_that_is_an_image(tmp_path):
     with pytest.raises(ColorlibError, match="there is no file") as error:
-        data.read(tmp_path / "nothing.png")
+        data.decode(tmp_path / "nothing.png", 8)
     assert one_sentence(error)
     (tmp_path / "text.png").write_text("no image")
     with pytest.raises(ColorlibError, match="cannot be read as an image") as error:
-        data.read(tmp_path / "text.png")
+        data.decode(tmp_path / "text.png", 8)
     assert one_sentence(error)
 
 
-def test_a_file_that_is_no_image_leaves_no_half_pack(folder, cache):
+def damage(photo: data.Photo) -> None:
+    content = photo.path.read_bytes()
+    photo.path.write_bytes(content[: len(content) // 2])
+
+
+def test_a_damaged_photograph_leaves_no_half_pack(folder, cache):
     items = data.photos(folder, "train")
     whole = items[7].path.read_bytes()
-    items[7].path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ColorlibError, match="cannot be read as an image") as error:
+    damage(items[7])
+    with pytest.raises(data.UnreadablePhotos, match="cannot be read as an image") as error:
         data.pack(items, 8)
-    assert one_sentence(error) and items[7].path.name in str(error.value)
-    assert not leftovers(cache)
+    assert one_sentence(error) and str(items[7].path) in str(error.value)
+    assert error.value.files == (items[7].path,)
+    packs = [np.load(path) for path in leftovers(cache) if path.name == "pixels.npy"]
+    assert [len(pack) for pack in packs] == [23]  # the others, complete
     items[7].path.write_bytes(whole)
     assert len(data.pack(items, 8)) == 24
+
+
+def test_all_damaged_photographs_are_named_at_once(folder, monkeypatch):
+    items = data.photos(folder, "train")
+    for i in (3, 7, 11, 12, 20):
+        damage(items[i])
+    items[15].path.unlink()  # since they were listed
+    gone = [items[i] for i in (3, 7, 11, 12, 15, 20)]
+    decoded = []
+    decode = packing.decode
+    monkeypatch.setattr(packing, "decode", lambda path, size: decoded.append(path)
+                        or decode(path, size))
+    for tried in (len(items), len(gone)):  # the second time, the others are not decoded again
+        decoded.clear()
+        with pytest.raises(data.UnreadablePhotos, match="6 of 24") as error:
+            data.pack(items, 8)
+        assert one_sentence(error)
+        assert error.value.files == tuple(photo.path for photo in gone)
+        named = [photo.name in str(error.value) for photo in gone]
+        assert named == [True] * 3 + [False] * 3 and "and 3 more" in str(error.value)
+        assert len(decoded) == tried
+    for photo in gone:
+        picture(99).save(photo.path)
+    assert len(data.pack(items, 8)) == 24
+
+
+def test_damaged_photographs_can_be_left_out(folder, monkeypatch):
+    items = data.photos(folder, "train")
+    for i in (3, 7):
+        damage(items[i])
+    good = [photo for i, photo in enumerate(items) if i not in (3, 7)]
+    for _ in range(2):
+        packed = data.pack(items, 8, skip_damaged=True)
+        assert packed.names == tuple(photo.name for photo in good)
+        assert packed.skipped == (items[3], items[7])
+        assert packed.select([0]).skipped == packed.skipped
+    monkeypatch.setattr(packing, "decode", None)  # calling it would fail
+    without = data.pack(good, 8, skip_damaged=True)
+    assert without.key == packed.key and torch.equal(without.rgb(), packed.rgb())
+    assert without.skipped == ()
+
+
+def test_where_all_photographs_are_damaged_none_can_be_left_out(folder):
+    items = data.photos(folder, "test")
+    for photo in items:
+        damage(photo)
+    with pytest.raises(data.UnreadablePhotos, match="3 of 3"):
+        data.pack(items, 8, skip_damaged=True)
+
+
+def test_a_photograph_may_be_listed_twice(folder):
+    items = data.photos(folder, "test")
+    packed = data.pack([*items, items[0]], 8)
+    assert torch.equal(packed.rgb([0]), packed.rgb([3])) and len(packed) == 4
+    damage(items[0])
+    packed = data.pack([*items, items[0]], 16, skip_damaged=True)
+    assert len(packed) == 2 and packed.skipped == (items[0], items[0])
 
 
 def test_an_interrupt_leaves_no_half_pack(folder, cache):
@@ -332,15 +786,19 @@ def test_nothing_to_pack_and_too_small_a_size_are_refused(folder, count, size):
 def test_a_cache_that_cannot_be_written_is_one_sentence(folder, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(ColorlibError, match="cannot be written") as error:
+    with pytest.raises(ColorlibError, match=r"cannot be written.* set COLORLIB_CACHE") as error:
         data.pack(data.photos(folder, "train"), 8)
-    assert one_sentence(error)
+    assert "\n" not in str(error.value)
 
 
 def test_the_cache_is_where_it_is_told_to_be(cache, monkeypatch):
     assert data.cache_dir() == cache
     monkeypatch.delenv("COLORLIB_CACHE")
     assert data.cache_dir().name == "colorlib"
+    monkeypatch.setenv("COLORLIB_CACHE", "~/somewhere")
+    monkeypatch.setenv("COLORLIB_DATA", "~/elsewhere")
+    assert data.cache_dir() == Path.home() / "somewhere"
+    assert data.data_dir() == Path.home() / "elsewhere"
 
 
 # Downloads, from a server on this machine -----------------------------------
@@ -363,7 +821,7 @@ def published(monkeypatch) -> dict[str, bytes]:
         }
         for (name, content), split in zip(files.items(), data.SPLITS, strict=True)
     ]
-    monkeypatch.setattr(data, "_table", lambda name: rows)
+    monkeypatch.setattr(catalogue, "_rows", lambda name: rows)
     return files
 
 
@@ -414,7 +872,10 @@ def test_a_progress_bar_is_shown(server, published, cache):
     """In a process of its own: TQDM_DISABLE is read when tqdm is imported."""
     server.body = archive(published)
     shown = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
-    code = f"from colorlib import data; data._fetch({server.url!r}, {str(cache)!r}, progress=True)"
+    code = (
+        "from colorlib.data import downloads; "
+        f"downloads._fetch({server.url!r}, {str(cache)!r}, progress=True)"
+    )
     call = [sys.executable, "-c", code]
     assert "100%" in subprocess.run(call, env=shown, capture_output=True, text=True).stderr
 

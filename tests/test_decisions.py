@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from colorlib import decisions, models, priors
+from colorlib import networks, priors
+from colorlib.book import decisions
 
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT.parent / "shared" / "paper" / "attention-colorization.md"
-KINDS = {"Config": models.Config, "Spec": priors.Spec}
+KINDS = {"Config": networks.Config, "Spec": priors.Spec}
 ENTRIES = pytest.mark.parametrize(
     "entry", decisions.decisions(), ids=lambda entry: entry["topic"]
 )
@@ -26,14 +27,14 @@ def test_what_is_said_of_a_setting_is_what_the_code_does(entry):
         assert entry["written"] != entry["intended"]
         assert repr(entry["written"]) in decisions.switch(entry)
         if kind == "Config":
-            assert getattr(models.PRESETS["as-written"], name) == entry["written"]
+            assert getattr(networks.PRESETS["as-written"], name) == entry["written"]
 
 
 def test_every_slip_of_the_preset_as_written_is_explained():
-    told = {entry["setting"] for entry in decisions.decisions() if "written" in entry}
-    intended = models.PRESETS["attention"]
-    for name, value in vars(models.PRESETS["as-written"]).items():
-        assert value == getattr(intended, name) or f"Config.{name}" in told, name
+    explained = {entry["setting"] for entry in decisions.decisions() if "written" in entry}
+    intended = networks.PRESETS["attention"]
+    for name, value in vars(networks.PRESETS["as-written"]).items():
+        assert value == getattr(intended, name) or f"Config.{name}" in explained, name
 
 
 @pytest.mark.skipif(not PAPER.is_file(), reason="needs the paper beside the checkout")

@@ -1,9 +1,17 @@
+import base64
+import io
+import re
+
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
+from PIL import Image
 
-from colorlib import figures, lab
+from colorlib import lab
+from colorlib.book import figures, widgets
 
 
 @pytest.fixture
@@ -13,6 +21,69 @@ def photos() -> torch.Tensor:
 
 def pictures(figure: Figure) -> int:
     return sum(len(axis.images) for axis in figure.axes)
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def test_a_notebook_stores_one_image_of_a_figure(photos, monkeypatch):
+    stored = []
+    monkeypatch.setattr(
+        figures, "display", lambda data, metadata, raw: stored.append((data, metadata))
+    )
+    notebook = DisplayFormatter()
+    notebook.formatters["image/png"].for_type(Figure, lambda figure: "as matplotlib does")
+    drawing = figures.bars({"one": 1.0}, "length")
+    for figure in (figures.grid({"one": photos}), drawing):
+        assert notebook.format(figure) == ({}, {})
+    (photograph, _), (line, metadata) = stored
+    assert set(photograph) == {"image/jpeg", "text/plain"}
+    assert set(line) == {"image/png", "text/plain"}
+    assert opened(base64.b64decode(photograph["image/jpeg"])).format == "JPEG"
+    assert metadata == {"image/png": {"width": drawing.encoded()[2]}}
+
+
+def test_figures_that_fill_a_page_are_shown_as_wide_as_its_text(photos):
+    for figure in (figures.sheet(photos), figures.lines({"one": [1, 2]}, (0, 1), "x", "y")):
+        _, data, width = figure.encoded()
+        assert width == pytest.approx(750, abs=8)
+        assert opened(data).width >= 1.2 * width - 1  # sharper than a screen of one to one
+
+
+def test_drawings_have_a_palette_and_stay_white_where_nothing_is_drawn():
+    _, data, _ = figures.lines({"one": [1, 2], "two": [2, 1]}, (0, 1), "x", "y").encoded()
+    image = opened(data)
+    assert image.mode == "P" and len(data) < 25_000
+    assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_jpeg_keeps_colours_apart_that_are_neighbours():
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2], stripes[:, 1::2] = (220, 30, 30), (30, 60, 220)
+    found = np.asarray(opened(figures.jpeg(Image.fromarray(stripes)))).astype(float)
+    assert abs(found - stripes).mean() < 10
+
+
+def test_a_grid_enlarges_small_photographs_little_and_is_at_most_two_screens_high():
+    small, large = torch.zeros(2, 3, 64, 64), torch.zeros(2, 3, 192, 192)
+    widths = [figures.grid({"one": p}).get_size_inches()[0] for p in (small, large)]
+    assert widths[0] == pytest.approx(64 / figures.DENSITY, abs=0.05)
+    assert widths[1] == pytest.approx(2.2, abs=0.05)
+    tall = figures.grid({"one": large[:1].expand(20, -1, -1, -1)})
+    assert tall.get_size_inches()[1] < figures.HEIGHT + 0.5
+
+
+def test_widgets_hold_no_larger_pictures_than_they_show():
+    noise = np.random.default_rng(0).integers(0, 256, (600, 2000, 3), np.uint8)
+    large = Image.fromarray(noise)
+    html = widgets.compare(large, large.resize((192, 58)), ("one", "other"), "Noise", "n").data
+    found = [
+        opened(base64.b64decode(image)).size
+        for image in re.findall(r"data:image/jpeg;base64,([^\"]*)", html)
+    ]
+    assert found == [(640, 192), (192, 58)]
+    assert 'width="640" height="192"' in html
 
 
 def test_gray_keeps_lightness_alone(photos):
@@ -76,14 +147,14 @@ def test_lines_and_bars_draw_what_they_are_given():
     assert [bar.get_width() for bar in axis.patches] == [2.0, 1.0]  # drawn from below
 
 
-def test_loss_curves_put_training_and_held_out_side_by_side_with_yardsticks():
+def test_loss_curves_put_training_and_validation_side_by_side_with_trivial_baselines():
     history = [{"epoch": i, "train_loss": 1 / i, "val_loss": 2 / i} for i in (1, 2, 3)]
     figure = figures.loss_curves(history, {"gray": 0.5, "mean colour": 0.4})
-    train, held_out = figure.axes
+    train, validation = figure.axes
     assert list(train.lines[0].get_ydata()) == [1, 1 / 2, 1 / 3]
-    assert list(held_out.lines[0].get_ydata()) == [2, 1, 2 / 3]
-    assert [line.get_label() for line in held_out.lines[1:]] == ["gray", "mean colour"]
-    assert train.get_shared_y_axes().joined(train, held_out)
+    assert list(validation.lines[0].get_ydata()) == [2, 1, 2 / 3]
+    assert [line.get_label() for line in validation.lines[1:]] == ["gray", "mean colour"]
+    assert train.get_shared_y_axes().joined(train, validation)
 
 
 def test_compare_losses_draws_every_network_in_both_panels():
@@ -91,11 +162,11 @@ def test_compare_losses_draws_every_network_in_both_panels():
         name: [{"epoch": i, "train_loss": k / i, "val_loss": 2 * k / i} for i in (1, 2)]
         for k, name in enumerate(("one", "two"), start=1)
     }
-    train, held_out = figures.compare_losses(histories, {"gray": 0.5}).axes
+    train, validation = figures.compare_losses(histories, {"gray": 0.5}).axes
     assert [list(line.get_ydata()) for line in train.lines] == [[1, 1 / 2], [2, 1]]
-    assert [line.get_label() for line in held_out.lines] == ["one", "two", "gray"]
-    assert list(held_out.lines[1].get_ydata()) == [4, 2]
-    assert train.get_shared_y_axes().joined(train, held_out)
+    assert [line.get_label() for line in validation.lines] == ["one", "two", "gray"]
+    assert list(validation.lines[1].get_ydata()) == [4, 2]
+    assert train.get_shared_y_axes().joined(train, validation)
 
 
 def test_attention_marks_positions_and_lays_their_weights_over_the_gray_photograph(photos):
@@ -123,9 +194,9 @@ def test_several_seeds_are_a_mean_and_a_band():
         return [{"epoch": i, "train_loss": x, "val_loss": 2 * x} for i, x in enumerate(losses)]
 
     figure = figures.compare_seeds({"a": [history(1, 4), history(3, 2)]}, {"gray": 5})
-    training, held_out = figure.axes
+    training, validation = figure.axes
     assert list(training.lines[0].get_ydata()) == [2, 3]
-    assert list(held_out.lines[0].get_ydata()) == [4, 6]
+    assert list(validation.lines[0].get_ydata()) == [4, 6]
     band = training.collections[0].get_paths()[0].vertices[:, 1]
     assert band.min() == 1 and band.max() == 4
 

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -16,22 +17,51 @@ def test_style_and_types(command):
     program = Path(sys.executable).with_name(command[0])
     if not program.is_file():
         pytest.skip(f"{command[0]} is not installed")
-    told = subprocess.run([program, *command[1:]], cwd=ROOT, capture_output=True, text=True)
-    assert told.returncode == 0, told.stdout + told.stderr
+    done = subprocess.run([program, *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def order() -> dict[str, tuple[int, int]]:
+    """Module -> room and place in it, as CONTRIBUTING.md lists them."""
+    text = (ROOT / "CONTRIBUTING.md").read_text().split("Imports run one way")[1]
+    places: dict[str, tuple[int, int]] = {}
+    for line in re.findall(r"^    (\w.*)$", text.split("\n- ")[0], re.MULTILINE):
+        room, _, inside = line.rpartition(":")
+        if room:
+            places[room] = (len(places), -1)
+            names = [f"{room}.{name}" for name in inside.split()]
+            places |= {name: (places[room][0], i) for i, name in enumerate(names)}
+        else:
+            for name in inside.split():
+                places[name] = (len(places), 0)
+    return places
+
+
+def imported(path: Path, places: Collection[str]) -> set[str]:
+    """The modules of ours that a file imports anywhere, as `order` names them."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "colorlib":
+            module = (node.module or "").removeprefix("colorlib").lstrip(".")
+            for alias in node.names:
+                inner = f"{module}.{alias.name}".lstrip(".")
+                found.add(inner if inner in places else module)
+    return found - {""}
 
 
 def test_imports_run_one_way():
     """In the order that CONTRIBUTING.md names."""
-    text = " ".join((ROOT / "CONTRIBUTING.md").read_text().split())
-    order = re.findall(r"`(\w+)`", text[text.index("Imports run one way") :].split(" A test")[0])
-    files = {path.stem: path for path in (ROOT / "colorlib").glob("*.py")} 
-    assert set(order) == set(files) - {"__init__"}
-    for name in order:
-        for node in ast.walk(ast.parse(files[name].read_text())):
-            if not isinstance(node, ast.ImportFrom) or node.module is None:
-                continue
-            if node.module.split(".")[0] != "colorlib":
-                continue
-            module = node.module.removeprefix("colorlib").lstrip(".")
-            for used in [module] if module else [a.name for a in node.names if a.name in order]:
-                assert order.index(used) < order.index(name), f"{name} imports {used}"
+    places = order()
+    root = ROOT / "colorlib"
+    files = {
+        ".".join(path.relative_to(root).with_suffix("").parts): path
+        for path in root.rglob("*.py")
+        if not path.stem.startswith("_")
+    }
+    rooms = {name.split(".")[0] for name in files if "." in name}
+    assert set(places) == set(files) | rooms
+    for name, path in files.items():
+        for used in imported(path, places):
+            assert places[used] < places[name], f"{name} imports {used}"
+            if used in rooms:
+                assert places[used][0] < places[name][0], f"{name} imports its own room {used}"

@@ -5,14 +5,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from colorlib import lab, metrics, models
+from colorlib import lab, metrics, networks
 from colorlib.data import Packed
 
 
 def packed(*colours) -> Packed:
     """One evenly coloured photograph (R, G, B in 0..255) for each argument."""
     pixels = np.array(colours, np.uint8)[:, None, None].repeat(8, 1).repeat(8, 2)
-    return Packed(pixels, tuple(map(str, colours)), "key", np.arange(len(pixels)))
+    return Packed(pixels, tuple(map(str, colours)), str(colours), np.arange(len(pixels)))
 
 
 def test_rmse_in_lab_by_hand():
@@ -27,16 +27,37 @@ def test_mean_colour_is_the_mean_of_ab():
 
 
 def test_gray_is_wrong_by_the_chroma_and_the_mean_is_right_about_one_colour():
-    rows = metrics.yardsticks(packed((255, 0, 0)), packed((255, 0, 0)))
+    rows = metrics.trivial_baselines(packed((255, 0, 0)), packed((255, 0, 0)))
     assert rows["gray"] == pytest.approx((80.09**2 + 67.20**2) / 2 / 128**2, rel=1e-3)
     assert rows["mean colour"] == pytest.approx(0, abs=1e-9)
 
 
 def test_the_mean_comes_from_the_training_photographs():
     red, blue = packed((255, 0, 0)), packed((0, 0, 255))
-    rows = metrics.yardsticks(red, blue)
+    rows = metrics.trivial_baselines(red, blue)
     ab = [lab.normalize(photographs.lab())[1] for photographs in (red, blue)]
     assert rows["mean colour"] == pytest.approx(F.mse_loss(*ab).item(), rel=1e-5)
+
+
+def test_trivial_baselines_are_computed_once_for_the_same_photographs(monkeypatch):
+    train, test = packed((10, 20, 200)), packed((200, 10, 20), (10, 200, 20))
+    once = dict(metrics.trivial_baselines(train, test)), metrics.mean_colour(train).clone()
+    converted = []
+    convert = Packed.lab
+    monkeypatch.setattr(Packed, "lab", lambda *args: converted.append(1) or convert(*args))
+    again = packed((10, 20, 200)), packed((200, 10, 20), (10, 200, 20))
+    assert metrics.trivial_baselines(*again) == once[0]
+    assert torch.equal(metrics.mean_colour(again[0]), once[1]) and not converted
+    # Other photographs, or the same in another role, are others.
+    assert metrics.trivial_baselines(test, train) != once[0]
+    assert metrics.trivial_baselines(train, test.select([1])) != once[0]
+    assert not torch.equal(metrics.mean_colour(test.select([1])), metrics.mean_colour(test))
+    assert converted
+    # What a caller does to its copy does not reach the next one.
+    metrics.mean_colour(train).zero_()
+    metrics.trivial_baselines(train, test).clear()
+    assert torch.equal(metrics.mean_colour(train), once[1])
+    assert metrics.trivial_baselines(train, test) == once[0]
 
 
 # One photograph each, golden values by hand or from the papers ---------------
@@ -92,13 +113,13 @@ def test_ssim_is_one_for_the_photograph_and_falls_with_noise():
 
 def test_scores_judge_every_photograph_by_every_metric(toy_photographs):
     torch.manual_seed(0)
-    network = models.build("baseline", width=0.125)
+    network = networks.build("baseline", width=0.125)
     found = metrics.scores(metrics.network(network), toy_photographs)
     assert list(found) == list(metrics.METRICS)
     assert all(len(values) == len(toy_photographs) for values in found.values())
     gray = metrics.scores(metrics.constant(torch.zeros(2)), toy_photographs)
     assert gray["chroma_ratio"] == [0] * len(toy_photographs)
-    rows = metrics.yardsticks(toy_photographs, toy_photographs)
+    rows = metrics.trivial_baselines(toy_photographs, toy_photographs)
     assert np.mean(gray["ab_mse"]) == pytest.approx(rows["gray"], rel=1e-4)
 
 
@@ -110,15 +131,15 @@ def test_scores_can_be_fewer(toy_photographs):
 @pytest.mark.parametrize(
     ("alpha", "wanted"),
     [
-        ([[0.25] * 4] * 4, (0, 0)),  # all count alike
-        ([[1.0, 0, 0, 0]] * 4, (0.75, 0)),  # all look at the first
-        (torch.eye(4).tolist(), (0.75, 0.75)),  # each at itself
+        ([[0.25] * 4] * 4, (0, 0)),  # uniform
+        ([[1.0, 0, 0, 0]] * 4, (0.75, 0)),  # all positions attend to the first
+        (torch.eye(4).tolist(), (0.75, 0.75)),  # each to itself
     ],
 )
-def test_where_attention_looks_by_hand(alpha, wanted):
-    class Looks(torch.nn.Module):
+def test_attention_distance_by_hand(alpha, wanted):
+    class Attends(torch.nn.Module):
         def attended(self, L, embedding):
             return torch.tensor([alpha])
 
-    found = metrics.looking(Looks(), packed((255, 0, 0), (0, 0, 255)))
-    assert (found["from_even"], found["from_mean"]) == pytest.approx(wanted)
+    found = metrics.attention_distance(Attends(), packed((255, 0, 0), (0, 0, 255)))
+    assert (found["from_uniform"], found["between_positions"]) == pytest.approx(wanted)

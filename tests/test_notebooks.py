@@ -1,6 +1,7 @@
 """Each chapter is a pair, .py to edit and .ipynb executed from it; both must stay what they are."""
 
 import ast
+import base64
 import importlib.util
 import re
 import subprocess
@@ -51,6 +52,18 @@ def figure(cell) -> dict:
     return cell.metadata.get("mystnb", {}).get("figure", {})
 
 
+def images(output) -> list[str]:
+    """The images of one output, in base64: its own, and those written into its HTML."""
+    data = output.get("data", {})
+    own = [value for kind, value in data.items() if kind.startswith("image/")]
+    return own + re.findall(r"data:image/[^,]*;base64,([^\"']*)", data.get("text/html", ""))
+
+
+def without_images(output) -> dict:
+    data = output.get("data", {})
+    return {**output, "data": {k: v for k, v in data.items() if not k.startswith("image/")}}
+
+
 def test_every_pair_is_in_the_table_of_contents_and_nothing_else():
     assert {path.stem for path in (ROOT / "book").glob("*.*")} == {path.name for path in PAGES}
     for path in CHAPTERS:
@@ -71,12 +84,28 @@ def test_every_cell_was_executed_in_order_and_without_a_complaint(notebook):
 
 def test_every_picture_has_caption_label_and_alternative_text(notebook):
     for cell in code(notebook):
-        shows = any("image/png" in output.get("data", {}) for output in cell.outputs)
-        assert shows == bool(figure(cell))
-        if shows:
+        kinds = [
+            kind for output in cell.outputs for kind in output.get("data", {})
+            if kind.startswith("image/")
+        ]
+        assert len(kinds) == bool(figure(cell)), "a figure is shown once, in one format"
+        if kinds:
             assert len(figure(cell)["caption"]) > 30
             assert re.fullmatch(r"fig-[a-z0-9-]+", figure(cell)["name"])
             assert len(cell.metadata["mystnb"]["image"]["alt"]) > 30
+
+
+def test_the_pictures_of_a_page_weigh_at_most_600_kB(notebook):
+    found = [
+        (len(base64.b64decode(image)), cell.source.splitlines()[-1])
+        for cell in code(notebook) for output in cell.outputs for image in images(output)
+    ]
+    assert sum(size for size, _ in found) <= 600_000, sorted(found, reverse=True)
+
+
+def test_all_notebooks_together_weigh_at_most_8_MB():
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "book").glob("*.ipynb")}
+    assert sum(sizes.values()) <= 8_000_000, sizes
 
 
 def test_labels_of_figures_are_unique():
@@ -90,8 +119,9 @@ def test_labels_of_figures_are_unique():
 
 
 def test_outputs_name_no_place_on_the_machine_that_made_them(notebook):
-    text = "\n".join(str(cell.outputs) for cell in code(notebook))
-    text = re.sub(r"'image/png': '[^']*'", "", text)
+    text = "\n".join(
+        str(without_images(output)) for cell in code(notebook) for output in cell.outputs
+    )
     for place in (str(ROOT), str(Path.home()) + "/", "site-packages", "/tmp/"):
         assert place not in text
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from colorlib import data, lab, priors
@@ -199,6 +200,39 @@ def test_an_interrupted_cache_is_absent_and_then_whole(prior, cache):
         priors.embed(photos, prior, progress=interrupted)
     assert not stored(cache)
     assert priors.embed(photos, prior).any(axis=2).all()
+
+
+@pytest.fixture
+def damaged(tmp_path) -> list[data.Photo]:
+    """Twenty photographs, of which the first, the fourth and the last cannot be read."""
+    photos = []
+    for i in range(20):
+        path = tmp_path / f"{i:02}.png"
+        noise = np.random.default_rng(i).integers(0, 256, (20, 20, 3), np.uint8)
+        Image.fromarray(noise).save(path)
+        if i in (0, 3, 19):
+            path.write_bytes(path.read_bytes()[:100])
+        photos.append(data.Photo(path.name, path, f"{i:064x}"))
+    return photos
+
+
+def test_all_photographs_that_cannot_be_read_are_named(cache, damaged):
+    with pytest.raises(data.UnreadablePhotos, match=r"3 of 20 .* 00.png, 03.png, 19.png") as error:
+        priors.embed(damaged, priors.Prior(size=32))
+    assert error.value.files == tuple(damaged[i].path for i in (0, 3, 19))
+    assert not (cache / "embeddings").exists() or not stored(cache)
+
+
+def test_embeddings_leave_out_what_the_pack_leaves_out(cache, damaged):
+    prior = priors.Prior(size=32)
+    with pytest.raises(data.UnreadablePhotos):
+        priors.packed(damaged, 16, prior)
+    packed = priors.packed(damaged, 16, prior, skip_damaged=True)
+    good = [photo for i, photo in enumerate(damaged) if i not in (0, 3, 19)]
+    assert packed.names == tuple(photo.name for photo in good)
+    assert packed.skipped == tuple(damaged[i] for i in (0, 3, 19))
+    assert np.array_equal(packed.embeddings, priors.embed(good, prior))
+    assert priors.packed(good, 16, prior).key == packed.key
 
 
 def _embed(folder: str) -> None:

@@ -12,7 +12,7 @@ import matplotlib
 import pytest
 from PIL import Image
 
-from colorlib import train
+from colorlib import training
 from colorlib.errors import ColorlibError
 
 BOOK = Path(__file__).parents[1] / "book"
@@ -32,13 +32,13 @@ CHAPTERS = [path for path in sorted(BOOK.glob("*.py")) if solutions(path)]
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_solutions_run(chapter, monkeypatch, tmp_path):
     matplotlib.use("agg")
-    fit = train.fit
+    fit = training.fit
 
-    def once(model, photographs, held_out, settings, *rest, **more):
+    def once(model, photographs, validation, settings, *rest, **more):
         short = dataclasses.replace(settings, repeats=1)
-        return fit(model, photographs, held_out, short, *rest, **more)
+        return fit(model, photographs, validation, short, *rest, **more)
 
-    monkeypatch.setattr(train, "fit", once)
+    monkeypatch.setattr(training, "fit", once)
     for i in range(12):
         Image.radial_gradient("L").convert("RGB").rotate(i).save(tmp_path / f"{i}.png")
     space: dict = {"__name__": "__main__"}

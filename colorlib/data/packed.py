@@ -1,0 +1,292 @@
+"""Photographs of one fixed size on disk, which train fast."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from colorlib import lab
+from colorlib.data.cache import atomic_folder, cache_dir
+from colorlib.data.folders import Photo, UnreadablePhotos, some_of
+from colorlib.errors import ColorlibError
+from colorlib.files import read, upright
+
+Which = slice | Sequence[int] | Sequence[bool] | np.ndarray | Tensor
+"""Some of N photographs: their positions, in -N..N-1, a slice, or a mask of N booleans."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Photographs of one fixed size on disk, read without decoding.
+
+    Attributes:
+        pixels: (N, S, S, 3) uint8 sRGB, memory-mapped: what a batch does not
+            touch is not read, and what it touches the system may drop again.
+        names: the photographs' names, in order.
+        key: SHA-256 over content, order and size, and over what the embeddings depend on.
+        index: the rows of `pixels` that this object stands for, in order.
+        embeddings: (N, 2, E) float32, what a global prior makes of each
+            photograph and of its mirror image (`priors.embed`); or None.
+        skipped: the photographs that `pack` left out because they cannot be read.
+
+    Methods that take some of the photographs raise IndexError if there is no
+    such one, and ValueError for a mask of another length or other numbers than
+    whole ones.
+    """
+
+    pixels: np.ndarray
+    names: tuple[str, ...]
+    key: str
+    index: np.ndarray
+    embeddings: np.ndarray | None = None
+    skipped: tuple[Photo, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The side S of a photograph in pixels."""
+        return self.pixels.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def _positions(self, which: Which | None) -> np.ndarray:
+        """Some of the photographs as positions in 0..N-1, int64; all if None."""
+        count = len(self)
+        if which is None or isinstance(which, slice):
+            return np.arange(count)[slice(None) if which is None else which]
+        found = np.asarray(which.cpu() if isinstance(which, Tensor) else which)
+        if found.dtype == bool:
+            if found.shape != (count,):
+                raise ValueError(f"a mask must have shape ({count},), not {found.shape}")
+            return np.flatnonzero(found)
+        if found.ndim != 1 or not (found.size == 0 or np.issubdtype(found.dtype, np.integer)):
+            raise ValueError("photographs are chosen by a list of whole numbers, a mask or a slice")
+        found = found.astype(np.int64)
+        if outside := found[(found < -count) | (found >= count)].tolist():
+            raise IndexError(f"there is no photograph {outside[0]}: there are {count}, from 0")
+        return np.where(found < 0, found + count, found)
+
+    def rgb(self, which: Which | None = None) -> Tensor:
+        """Photographs as a uint8 tensor (B, 3, S, S), sRGB in 0..255; all by default."""
+        rows = self.index[self._positions(which)]
+        return torch.from_numpy(np.array(self.pixels[rows])).permute(0, 3, 1, 2)
+
+    def lab(self, which: Which | None = None) -> Tensor:
+        """Photographs as float32 Lab, (B, 3, S, S), L in [0, 100]; all by default."""
+        return lab.rgb_to_lab(self.rgb(which).float() / 255)
+
+    def embedding(
+        self,
+        which: Which | None = None,
+        mirrored: np.ndarray | bool = False,
+        device: str | torch.device = "cpu",
+    ) -> Tensor | None:
+        """The global prior's embeddings of photographs, (B, E) float32; None without a prior.
+
+        Args:
+            which: all by default.
+            mirrored: those of the mirror images; an array of B booleans chooses for each.
+            device: where the result lies.
+        """
+        if self.embeddings is None:
+            return None
+        rows = self.index[self._positions(which)]
+        found = self.embeddings[rows, np.asarray(mirrored, int)]  # a copy
+        return torch.from_numpy(found).to(device)
+
+    def with_embeddings(self, embeddings: np.ndarray) -> "Packed":
+        """The same photographs with embeddings (N, 2, E), one row for each of `pixels`.
+
+        Raises:
+            ValueError: another number of rows.
+        """
+        if embeddings.shape[:2] != (len(self.pixels), 2):
+            raise ValueError(
+                f"embeddings must have shape ({len(self.pixels)}, 2, E), not {embeddings.shape}"
+            )
+        key = hashlib.sha256(self.key.encode())
+        key.update(np.ascontiguousarray(embeddings).data)
+        return replace(self, key=key.hexdigest(), embeddings=embeddings)
+
+    def select(self, which: Which) -> "Packed":
+        """The same photographs, fewer or in another order; nothing is copied."""
+        positions = self._positions(which)
+        key = hashlib.sha256(self.key.encode() + positions.tobytes()).hexdigest()
+        names = tuple(self.names[i] for i in positions)
+        return replace(self, names=names, key=key, index=self.index[positions])
+
+    def mirrored(self) -> "Packed":
+        """The same photographs, left and right exchanged."""
+        embeddings = None if self.embeddings is None else self.embeddings[:, ::-1]
+        return self._turned("mirrored", self.pixels[:, :, ::-1], embeddings)
+
+    def upside_down(self, embeddings: np.ndarray | None = None) -> "Packed":
+        """The same photographs, top and bottom exchanged.
+
+        Args:
+            embeddings: what the prior makes of them, (N, 2, E); see `priors.embed`.
+        """
+        return self._turned("upside down", self.pixels[:, ::-1], embeddings)
+
+    def _turned(self, how: str, pixels: np.ndarray, embeddings: np.ndarray | None) -> "Packed":
+        key = hashlib.sha256(f"{self.key} {how}".encode()).hexdigest()
+        return replace(self, pixels=pixels, key=key, embeddings=embeddings)
+
+    def chroma(self) -> np.ndarray:
+        """Each photograph's mean chroma sqrt(a^2 + b^2) in Lab units, shape (N,).
+
+        About 0 for a gray photograph, 10 to 30 for most colour ones.
+        """
+        ab = (self.lab([i])[0, 1:] for i in range(len(self)))  # much faster than norm(dim=0)
+        return np.array([torch.hypot(a, b).mean().item() for a, b in ab])
+
+    def colourful(self, least: float) -> "Packed":
+        """Only the photographs whose mean chroma is at least `least` Lab units.
+
+        Raises:
+            ColorlibError: there is none.
+        """
+        chroma = self.chroma()
+        if not (chroma >= least).any():
+            raise ColorlibError(
+                f"none of {len(self)} photographs has a mean chroma of {least:g} Lab units; "
+                f"the most is {chroma.max(initial=0):.1f}"
+            )
+        return self.select(chroma >= least)
+
+
+def pack(
+    items: Sequence[Photo],
+    size: int,
+    progress: Callable[[Iterable], Iterable] = iter,
+    skip_damaged: bool = False,
+) -> Packed:
+    """Decode photographs once, to a fixed size, into a memory-mapped file.
+
+    A photograph is turned upright (EXIF), its shorter side resized to `size`
+    (bicubic, antialiased), its middle cut out. The file lies in the cache
+    under a key of content and size, so a second call reads it at once.
+
+    Args:
+        items: what `photos` returned; lists may be added together.
+        size: side in pixels.
+        progress: wraps the loop over the photographs, for example ``tqdm``.
+        skip_damaged: leave out photographs that cannot be read, instead of
+            raising; they are in `Packed.skipped`.
+
+    Raises:
+        UnreadablePhotos: some photographs cannot be read. All of them are named,
+            and the others are kept: a call without them decodes nothing again.
+        ColorlibError: no photographs, a bad size, or a cache that cannot be written.
+    """
+    if not items:
+        raise ColorlibError("there are no photographs to pack")
+    if size < 8:
+        raise ColorlibError(f"photographs cannot be packed at {size} pixels: 8 is the least")
+    key = _key(items, size)
+    file = _folder(key) / "pixels.npy"
+    if not os.path.isfile(file):
+        try:
+            _check_known_damage(items, size)
+            _write_pack(items, size, progress)
+        except UnreadablePhotos as error:
+            damaged = set(error.files)
+            good = [photo for photo in items if photo.path not in damaged]
+            if not skip_damaged or not good:
+                raise
+            skipped = tuple(photo for photo in items if photo.path in damaged)
+            return replace(pack(good, size, progress), skipped=skipped)
+    pixels = np.load(file, mmap_mode="r")
+    return Packed(pixels, tuple(photo.name for photo in items), key, np.arange(len(items)))
+
+
+def unreadable(damaged: Mapping[Photo, str], total: int) -> UnreadablePhotos:
+    """The error that names all photographs that cannot be read.
+
+    Args:
+        damaged: photograph -> why, in a sentence.
+        total: how many photographs there are with them.
+    """
+    message = next(iter(damaged.values()))
+    if len(damaged) > 1:
+        names = some_of([photo.name for photo in damaged])
+        message = f"{len(damaged)} of {total} photographs cannot be read: {names}"
+    return UnreadablePhotos(message, [photo.path for photo in damaged])
+
+
+def _folder(key: str) -> Path:
+    return cache_dir() / "packed" / key
+
+
+def _key(items: Sequence[Photo], size: int) -> str:
+    digest = hashlib.sha256(f"upright bicubic centre {size}".encode())
+    for photo in items:
+        digest.update(bytes.fromhex(photo.sha256))
+    return digest.hexdigest()
+
+
+def _write_pack(items: Sequence[Photo], size: int, progress: Callable) -> None:
+    """Decode photographs into the cache.
+
+    Raises:
+        UnreadablePhotos: some cannot be read; the others have been packed
+            without them, and those are remembered for `_check_known_damage`.
+    """
+    key = _key(items, size)
+    damaged: dict[Photo, str] = {}
+    with atomic_folder(_folder(key)) as partial:
+        path = partial / "pixels.npy"
+        with open(path, "wb") as file:
+            shape = (len(items), size, size, 3)
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            start = file.tell()
+            for photo in progress(items):
+                try:
+                    file.write(decode(photo.path, size).tobytes())
+                except ColorlibError as error:
+                    damaged[photo] = str(error)
+        if damaged:
+            good = [photo for photo in items if photo not in damaged]
+            if good:
+                pixels = np.memmap(path, np.uint8, "r", start, (len(good), size, size, 3))
+                with atomic_folder(_folder(_key(good, size))) as folder:
+                    np.save(folder / "pixels.npy", pixels)
+                with atomic_folder(_folder(f"{key}-damaged")) as folder:
+                    positions = [i for i, photo in enumerate(items) if photo in damaged]
+                    np.save(folder / "positions.npy", positions)
+            raise unreadable(damaged, len(items))
+
+
+def _check_known_damage(items: Sequence[Photo], size: int) -> None:
+    """Try the photographs that `_write_pack` could not read, so that it need not be repeated.
+
+    Raises:
+        UnreadablePhotos: none of them can be read yet.
+    """
+    folder = _folder(f"{_key(items, size)}-damaged")
+    if not os.path.isdir(folder):
+        return
+    damaged: dict[Photo, str] = {}
+    known = dict.fromkeys(items[i] for i in np.load(folder / "positions.npy"))
+    for photo in known:
+        try:
+            decode(photo.path, size)
+        except ColorlibError as error:
+            damaged[photo] = str(error)
+    if len(damaged) == len(known):
+        raise unreadable(damaged, len(items))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def decode(path: Path, size: int) -> np.ndarray:
+    """The middle square of a photograph as (S, S, 3) uint8, as `pack` keeps it."""
+    rgb = upright(read(path))
+    return np.asarray(ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC))

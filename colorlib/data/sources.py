@@ -1,0 +1,171 @@
+"""The photographs of data sets and of folders, by their names."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from colorlib.data.cache import data_dir
+from colorlib.data.catalogue import DataSet, find, names
+from colorlib.data.folders import (
+    SPLITS,
+    Photo,
+    describe_left_out,
+    everything_in,
+    folder_split,
+    layout,
+)
+from colorlib.errors import ColorlibError, NotHere
+from colorlib.files import user_path
+
+Source = str | os.PathLike[str]
+"""The name of a data set (`names`), or a folder. A `Path`, and a string with a slash, such as
+``./samples``, is always a folder; a leading ``~`` is the home folder."""
+
+
+def photos(data: Source, split: str) -> list[Photo]:
+    """The photographs of one split of a data set, in a fixed order.
+
+    Args:
+        data: the name of a data set (`names`), which is looked for in
+            ``COLORLIB_DATA`` and among what `download` has fetched; or a
+            folder, by its path or by its name in ``COLORLIB_DATA``. A `Path`,
+            and a string with a slash such as ``./samples``, is always a folder.
+        split: ``train``, ``val`` (validation) or ``test``.
+
+    A folder may hold a folder for each split: ``train`` or ``training``;
+    ``val``, ``valid``, ``validation`` or ``dev``; ``test`` or ``testing``;
+    capitals do not matter, and ``set`` and a number may follow. Without one for
+    training, all that is in none of the others is trained on. A validation or
+    test split that is missing is a tenth of the training photographs, in
+    the order of their SHA-256, so that names and dates do not matter. A file
+    that is there several times is in one split only.
+
+    Raises:
+        NotHere: no such data set or folder.
+        ColorlibError: no such split; a file that differs from the published
+            one; too few photographs; a folder whose split folders cannot be told apart.
+        UnreadablePhotos: some files of a folder cannot be read.
+    """
+    _check_split(split)
+    return _photos(_resolve(data), split)
+
+
+def everything(data: Source) -> list[Photo]:
+    """What a network is to be judged by if nothing else is said.
+
+    The test split of a data set that is known by name, and of a folder that has
+    split folders; all photographs of any other folder (so also those that
+    a network has been trained on, if that was done with the same folder).
+
+    Raises:
+        ColorlibError: as for `photos`.
+    """
+    source = _resolve(data)
+    return source.photos("test") if isinstance(source, DataSet) else everything_in(source)
+
+
+def joined(data: Sequence[Source], split: str) -> list[Photo]:
+    """The photographs of one split of several data sets, one after the other.
+
+    What one data set tests on is in no other split of another one, and what it
+    validates on is not trained on.
+
+    Args:
+        data: as for `photos`; one that is given twice counts twice.
+        split: ``train``, ``val`` or ``test``.
+
+    Raises:
+        ColorlibError: as for `photos`.
+    """
+    _check_split(split)
+    sources = list(map(_resolve, data))
+    found = [photo for source in sources for photo in _photos(source, split)]
+    different = {
+        source if isinstance(source, DataSet) else os.path.realpath(source): source
+        for source in sources
+    }
+    if len(different) < 2:
+        return found
+    before = {"train": ("val", "test"), "val": ("test",), "test": ()}[split]
+    known = {
+        photo.sha256
+        for source in different.values()
+        for part in before
+        for photo in _photos(source, part)
+    }
+    return [photo for photo in found if photo.sha256 not in known]
+
+
+def left_out(data: Source) -> str | None:
+    """What of a folder is in none of its splits and why, in one line; None if nothing.
+
+    As in "left out: 2 files that are no images (.txt 2), 3 photographs outside
+    train/ and val/". A data set with published splits is no such folder.
+    """
+    source = _resolve(data)
+    if isinstance(source, DataSet):
+        root = source.root()
+        if source.splits is not None or root is None:
+            return None
+        source = root
+    return describe_left_out(layout(source))
+
+
+def _photos(source: DataSet | Path, split: str) -> list[Photo]:
+    return source.photos(split) if isinstance(source, DataSet) else folder_split(source, split)
+
+
+def _check_split(split: str) -> None:
+    if split not in SPLITS:
+        raise ColorlibError(f"no split named {split!r}; there is {', '.join(SPLITS)}")
+
+
+def _resolve(data: Source) -> DataSet | Path:
+    """The data set of that name, or else the folder; a warning if both are there."""
+    path = user_path(os.fspath(data))
+    known = find(data) if isinstance(data, str) else None
+    folders = [path] if str(data) else []
+    root = data_dir()
+    inside = isinstance(data, str) and not data.startswith((".", "~")) and not path.is_absolute()
+    if inside and root is not None and data:
+        folders.append(root / path)
+    there = [folder for folder in folders if os.path.isdir(folder)]
+    if known is not None:
+        taken = known.root()
+        others = [folder for folder in there if taken is None or not _same(folder, taken)]
+        if others:
+            warnings.warn(
+                f"{data!r} is taken for the data set of that name: "
+                f"write {_as_path(others[0])} for the folder",
+                stacklevel=3,
+            )
+        return known
+    if not there:
+        if os.path.isfile(path):
+            raise NotHere(f"{path} is a file, not a folder of photographs")
+        if not isinstance(data, str) or os.sep in data:
+            raise NotHere(f"there is no folder {path}")
+        raise NotHere(
+            f"no data set or folder named {data!r}; there is {', '.join(names())}, or a folder "
+            "of photographs, also by its name in COLORLIB_DATA"
+        )
+    if len(there) > 1 and not _same(*there):
+        warnings.warn(
+            f"{data!r} is taken for the folder {_as_path(there[0])}: write {there[1]} for the "
+            "one in COLORLIB_DATA",
+            stacklevel=3,
+        )
+    return there[0]
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
+
+
+def _as_path(folder: Path) -> str:
+    """A folder written so that it cannot be a name."""
+    return str(folder) if folder.is_absolute() else f"./{folder}"

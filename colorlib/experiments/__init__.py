@@ -1,0 +1,24 @@
+"""The experiment matrix, its runs, their records, and what follows from them."""
+
+from colorlib import _moved
+from colorlib.experiments.matrix import TRIVIAL, Plan, Run, declared, matrix
+from colorlib.experiments.records import PREDICTED, RESULTS, pictures, recorded
+from colorlib.experiments.runner import perform, work_through
+from colorlib.experiments.statistics import difference
+
+__all__ = [
+    "PREDICTED",
+    "RESULTS",
+    "TRIVIAL",
+    "Plan",
+    "Run",
+    "declared",
+    "difference",
+    "matrix",
+    "perform",
+    "pictures",
+    "recorded",
+    "work_through",
+]
+
+_moved.watch(__name__)

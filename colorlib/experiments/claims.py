@@ -1,0 +1,330 @@
+"""The claim ledger: verdicts that follow from the recorded runs by declared rules.
+
+``claims.toml`` quotes each claim of the paper, names its rule, and says for
+which scale its verdicts are. A rule makes comparisons, and each of them comes
+out "yes", "no" or "open". All yes: reproduced. Some yes and none no: partly.
+Anything else: not reproduced. The kinds of rules:
+
+- ``lower``: one variant's error on test photographs is lower than another's, on
+  every data set. Yes if the bootstrap interval of `difference` lies below zero,
+  no if above.
+- ``lowest``: the same, of one variant against several, on the data sets of the
+  ablations.
+- ``fewer``: one variant has fewer weights than another.
+- ``sooner``: one variant's training loss reaches the level at which another's
+  ends before the other's reaches the level at which it ends. Levels and losses
+  are means over the last three epochs. One comparison for each other variant.
+- ``easier``: one variant's error, relative to that of predicting the mean colour
+  everywhere, is lower on one data set than on another.
+- ``duller``: one variant's chroma ratio, the median over test photographs, is
+  lower on one data set than on another.
+- ``below``: the interval of a metric's mean lies below a limit, on every data set.
+- ``overfits``: the last training loss is below a tenth of that of predicting the
+  mean colour everywhere.
+- ``looks``: the total variation distance between the attention weights of a
+  position and their mean over positions is at least a given number
+  (`metrics.attention_distance`, "between_positions"). One comparison for each
+  data set.
+- ``sizes``: a network takes photographs of the given sizes, predicts in the same
+  size, and gets a gradient from each. This rule runs a network when it is judged.
+- ``none``: the claim cannot be tested here, and why.
+
+Where seeds are compared one by one, the comparison comes out "yes" if it holds
+with every seed, "no" if with none, else "open".
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from colorlib import networks
+from colorlib.experiments.matrix import TRIVIAL, declared
+from colorlib.experiments.statistics import difference
+from colorlib.tables import table
+
+VERDICTS = ("reproduced", "partly", "not reproduced", "not testable here", "not run yet")
+
+Recorded = dict[str, dict[str, list[dict]]]
+"""What `recorded` returns: data set -> variant -> runs."""
+
+
+def ledger() -> list[dict]:
+    """The claims in order: "id", "title", "section", "quote", "rule", "verdict"."""
+    return table("experiments/claims.toml")["claims"]
+
+
+def scale() -> str:
+    """The scale of the runs that the ledger's verdicts are for, a name in ``matrix.toml``."""
+    return table("experiments/claims.toml")["scale"]
+
+
+def in_words(rule: dict) -> str:
+    """What a rule asks, as a sentence or two."""
+    lists = {
+        "others": ", ".join(rule.get("others", [])),
+        "sizes": ", ".join(f"{H} x {W}" for H, W in rule.get("sizes", [])),
+    }
+    return _WORDS[rule["kind"]].format(**rule | lists)
+
+
+_WORDS = {
+    "lower": "Is the error of {one} on the test photographs of each data set lower than that "
+    "of {other}? Paired by photograph; 95 % interval over photographs and seeds.",
+    "lowest": "Is the error of {one} on the test photographs lower than that of each of: "
+    "{others}? Paired by photograph; 95 % interval over photographs and seeds.",
+    "fewer": "Does {one} have fewer weights than {other}?",
+    "sooner": "Is {one} faster than each of: {others}? Its training loss has to reach the level "
+    "at which the other's ends in fewer epochs than the other's takes to reach the level at which "
+    "that of {one} ends, with every seed.",
+    "easier": "Is the error of {one}, as a share of that of predicting the mean colour everywhere, "
+    "lower on {data} than on {than}, with every seed?",
+    "duller": "Is the chroma ratio of {one}, the median over test photographs, lower on {data} "
+    "than on {than}, with every seed?",
+    "below": "Is the {metric} of {one}, its mean over test photographs, below {limit:g} on each "
+    "data set? 95 % interval over photographs and seeds.",
+    "overfits": "Does the training loss of {one} fall below a tenth of that of predicting the mean "
+    "colour everywhere, with every seed?",
+    "looks": "Is the total variation distance between the attention weights of a position and "
+    "their mean over positions at least {least:g} for {one}, on each data set and with every "
+    "seed?",
+    "sizes": "Does {one} take photographs of {sizes} pixels, predict in the same size, and get "
+    "a gradient from each?",
+    "none": "It cannot be tested here: {why}.",
+}
+
+
+def judge(rule: dict, recorded: Recorded, scale: str) -> tuple[str, list[dict]]:
+    """The verdict of a rule, and the numbers it rests on.
+
+    Args:
+        rule: of a claim in `ledger`.
+        recorded: what `experiments.recorded` found for the scale.
+        scale: a name in ``matrix.toml``, such as "minutes". Runs with more seeds
+            than it plans are left out.
+
+    Returns:
+        One of `VERDICTS`; "not run yet" if a run of the scale that the rule
+        needs is not there. Then one dict for each comparison: "data", "outcome" and
+        what was compared. For ``lower`` and ``lowest``: "other", the difference
+        "mean" with its interval "low" and "high", and the other's error "base".
+        For ``below``: "mean", "low" and "high" of the metric. For ``sizes``: no more.
+        Else "one" and "other", lists where seeds are compared, and for ``sooner``
+        "against", the other's name.
+    """
+    if rule["kind"] == "none":
+        return "not testable here", []
+    plan = declared()["scales"][scale]
+    rows = _RULES[rule["kind"]](rule, _Runs(recorded, plan))
+    if not rows:
+        return "not run yet", []
+    won, lost = (sum(row["outcome"] == outcome for row in rows) for outcome in ("yes", "no"))
+    if won == len(rows):
+        return "reproduced", rows
+    return ("partly" if won and not lost else "not reproduced"), rows
+
+
+class _Runs:
+    """The recorded runs that a scale plans, complete or not at all."""
+
+    def __init__(self, recorded: Recorded, plan: dict):
+        self.recorded, self.plan = recorded, plan
+
+    def of(self, data: str, variant: str) -> list[dict] | None:
+        """One run for each planned seed, in order; None if one is missing."""
+        found = self.recorded.get(data, {}).get(variant, [])
+        if variant in TRIVIAL:
+            return found[:1] or None
+        by_seed = {run["settings"]["seed"]: run for run in found}
+        seeds = range(self.plan["seeds"])
+        return [by_seed[seed] for seed in seeds] if by_seed.keys() >= set(seeds) else None
+
+    def pairs(
+        self, names: list[str], one: str, others: list[str]
+    ) -> list[tuple[str, str, list[dict], list[dict]]] | None:
+        """(data, other, runs of one, runs of the other), or None if any is missing."""
+        found = []
+        for data in names:
+            for other in others:
+                ours, theirs = self.of(data, one), self.of(data, other)
+                if not ours or not theirs:
+                    return None
+                found.append((data, other, ours, theirs))
+        return found
+
+
+def _outcome(low: float, high: float) -> str:
+    """Whether a difference with this interval is below zero."""
+    return "yes" if high < 0 else "no" if low > 0 else "open"
+
+
+def _by_seed(holds: list[bool]) -> str:
+    """One outcome from one answer for each seed."""
+    return "yes" if all(holds) else "open" if any(holds) else "no"
+
+
+def _compared(pairs) -> list[dict] | None:
+    if pairs is None:
+        return None
+    rows = []
+    for data, other, ours, theirs in pairs:
+        mean, low, high = difference(ours, theirs)
+        rows.append({"data": data, "other": other, "mean": mean, "low": low, "high": high,
+                     "base": np.mean([_error(run) for run in theirs]).item(),
+                     "outcome": _outcome(low, high)})
+    return rows
+
+
+def _lower(rule: dict, runs: _Runs) -> list[dict] | None:
+    return _compared(runs.pairs(runs.plan["data"], rule["one"], [rule["other"]]))
+
+
+def _lowest(rule: dict, runs: _Runs) -> list[dict] | None:
+    return _compared(runs.pairs(runs.plan["ablations"], rule["one"], rule["others"]))
+
+
+def _fewer(rule: dict, runs: _Runs) -> list[dict] | None:
+    anywhere = runs.plan["data"][:1]  # the photographs do not change the count
+    pairs = runs.pairs(anywhere, rule["one"], [rule["other"]])
+    return None if pairs is None else [
+        {"data": data, "one": ours[0]["weights"], "other": theirs[0]["weights"],
+         "outcome": "yes" if ours[0]["weights"] < theirs[0]["weights"] else "no"}
+        for data, _, ours, theirs in pairs
+    ]
+
+
+def _sooner(rule: dict, runs: _Runs) -> list[dict] | None:
+    pairs = runs.pairs(runs.plan["ablations"], rule["one"], rule["others"])
+    rows = []
+    for data, name, ours, theirs in pairs or []:
+        curves = [[_smoothed(run) for run in side] for side in (ours, theirs)]
+        when = [
+            [_reached(one, _end(other)) for one, other in zip(*sides, strict=True)]
+            for sides in (curves, curves[::-1])
+        ]
+        rows.append({"data": data, "against": name, "one": when[0], "other": when[1],
+                     "outcome": _by_seed([a < b for a, b in zip(*when, strict=True)])})
+    return rows or None
+
+
+def _smoothed(run: dict) -> np.ndarray:
+    """Training losses, after each epoch the mean of the last three, or of as many as there are."""
+    losses = [row["train_loss"] for row in run["history"]]
+    sums = np.convolve(losses, np.ones(3))[: len(losses)]
+    return sums / np.arange(1, len(losses) + 1).clip(max=3)
+
+
+def _end(curve: np.ndarray) -> float:
+    """The last loss, or infinity for a run that diverged."""
+    return curve[-1].item() if np.isfinite(curve[-1]) else float("inf")
+
+
+def _reached(curve: np.ndarray, level: float) -> float:
+    """After how many epochs a curve first comes down to a level.
+
+    Infinity if it never does, or if the run diverged later.
+    """
+    below = np.flatnonzero(curve <= level)
+    there = len(below) and np.isfinite(curve[-1])
+    return below[0].item() + 1 if there else float("inf")
+
+
+def _easier(rule: dict, runs: _Runs) -> list[dict] | None:
+    def relative(data: str) -> list[float] | None:
+        mean, network = runs.of(data, "mean-colour"), runs.of(data, rule["one"])
+        if not mean or not network:
+            return None
+        return [_error(run) / _error(mean[0]) for run in network]
+
+    return _lower_by_seed(rule, relative)
+
+
+def _duller(rule: dict, runs: _Runs) -> list[dict] | None:
+    def chroma(data: str) -> list[float] | None:
+        network = runs.of(data, rule["one"])
+        if not network:
+            return None
+        return [np.nanmedian(run["scores"]["chroma_ratio"]).item() for run in network]
+
+    return _lower_by_seed(rule, chroma)
+
+
+def _lower_by_seed(
+    rule: dict, value: Callable[[str], list[float] | None]
+) -> list[dict] | None:
+    here, there = value(rule["data"]), value(rule["than"])
+    if not here or not there:
+        return None
+    holds = [one < other for one, other in zip(here, there, strict=True)]
+    return [{"data": rule["data"], "one": here, "other": there, "outcome": _by_seed(holds)}]
+
+
+def _error(run: dict) -> float:
+    return np.mean(run["scores"]["ab_mse"]).item()
+
+
+def _overfits(rule: dict, runs: _Runs) -> list[dict] | None:
+    rows = []
+    for data in runs.plan["ablations"]:
+        found = runs.of(data, rule["one"])
+        if not found:
+            return None
+        last = [run["history"][-1]["train_loss"] for run in found]
+        limit = [run["mean_colour"]["train"] / 10 for run in found]
+        rows.append({"data": data, "one": last, "other": limit,
+                     "outcome": _by_seed([a < b for a, b in zip(last, limit, strict=True)])})
+    return rows
+
+
+def _looks(rule: dict, runs: _Runs) -> list[dict] | None:
+    rows = []
+    for data in runs.plan["data"]:
+        found = runs.of(data, rule["one"])
+        if not found:
+            return None
+        distances = [run["attention_distance"]["between_positions"] for run in found]
+        rows.append({"data": data, "one": distances, "other": rule["least"],
+                     "outcome": _by_seed([value >= rule["least"] for value in distances])})
+    return rows
+
+
+def _sizes(rule: dict, runs: _Runs) -> list[dict]:
+    network, rows = networks.build(rule["one"], width=0.125, embedding=4), []
+    for H, W in rule["sizes"]:
+        network.zero_grad()
+        ab = network(torch.zeros(1, 1, H, W), torch.zeros(1, 4))
+        ab.square().mean().backward()
+        fits = ab.shape == (1, 2, H, W) and all(
+            p.grad is not None and p.grad.isfinite().all() for p in network.parameters()
+        )
+        rows.append({"data": f"{H} x {W}", "outcome": "yes" if fits else "no"})
+    return rows
+
+
+def _below(rule: dict, runs: _Runs) -> list[dict] | None:
+    rows = []
+    for data in runs.plan["data"]:
+        found = runs.of(data, rule["one"])
+        if not found:
+            return None
+        metric, limit = rule["metric"], rule["limit"]
+        names = found[0]["names"]
+        flat = [{"names": names, "scores": {metric: [limit] * len(names)}}]
+        mean, low, high = difference(found, flat, metric)
+        rows.append({"data": data, "mean": mean + limit, "low": low + limit, "high": high + limit,
+                     "outcome": _outcome(low, high)})
+    return rows
+
+
+_RULES = {
+    "lower": _lower,
+    "lowest": _lowest,
+    "fewer": _fewer,
+    "sooner": _sooner,
+    "easier": _easier,
+    "duller": _duller,
+    "below": _below,
+    "overfits": _overfits,
+    "looks": _looks,
+    "sizes": _sizes,
+}

@@ -1,0 +1,131 @@
+"""The experiment matrix: which runs there are, and what each of them is.
+
+``matrix.toml`` declares variants, data sets, seeds and scales. A `Run` is one
+cell of the matrix, its `Plan` what is declared for it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from colorlib.errors import ColorlibError, find
+from colorlib.settings import Settings, Spec, preset_config
+from colorlib.tables import table
+
+TRIVIAL = ("gray", "mean-colour")
+"""Rows without a network, the trivial baselines, which have no seeds."""
+
+
+def declared() -> dict:
+    """The contents of ``matrix.toml``; not to be changed."""
+    return table("experiments/matrix.toml")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the matrix declares for a run.
+
+    Attributes:
+        size: side of the photographs in pixels.
+        preset: a name in `PRESETS`; of a trivial baseline "baseline", which has no prior.
+        changes: fields of `Config` that differ from the preset.
+        prior: the global prior; None for a network without one.
+        settings: how it is trained; None for a trivial baseline.
+        photos: how many training photographs it gets; None for all.
+        compared: whether it is a row of the comparison, and not an ablation.
+        others: the scale's other data sets.
+    """
+
+    size: int
+    preset: str
+    changes: dict[str, Any]
+    prior: Spec | None
+    settings: Settings | None
+    photos: int | None
+    compared: bool
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell of the matrix."""
+
+    scale: str
+    data: str
+    variant: str
+    seed: int | None  # None for a trivial baseline
+
+    def __str__(self) -> str:
+        return "/".join(map(str, (self.scale, self.data, self.variant, self._seed)))
+
+    @property
+    def _seed(self) -> str:
+        return "any" if self.seed is None else str(self.seed)
+
+    def folder(self, results: Path) -> Path:
+        """Where its files lie."""
+        return results / self.scale / self.data / self.variant / self._seed
+
+    def done(self, results: Path) -> bool:
+        """Whether its files are there; the last one written tells."""
+        return (self.folder(results) / "run.json").is_file()
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What is declared for it.
+
+        Raises:
+            ColorlibError: no such scale or variant.
+        """
+        declaration = declared()
+        scale = find(declaration["scales"], self.scale, "scale")
+        rows = declaration["variants"] | declaration["ablations"]
+        rows |= {name: {"preset": "baseline"} for name in TRIVIAL}
+        row = find(rows, self.variant, "variant")
+        settings = None
+        if self.seed is not None:
+            settings = Settings(
+                **scale["settings"] | row.get("settings", {}),
+                repeats=declaration["repeats"].get(self.data, 1),
+                seed=self.seed,
+            )
+        with_prior = preset_config(row["preset"]).embedding > 0
+        return Plan(
+            size=scale["size"],
+            preset=row["preset"],
+            changes={"width": scale["width"]} | row.get("set", {}),
+            prior=Spec(**row.get("prior", {})) if with_prior else None,
+            settings=settings,
+            photos=row.get("photos"),
+            compared=self.variant not in declaration["ablations"],
+            others=tuple(name for name in scale["data"] if name != self.data),
+        )
+
+
+def matrix(scale: str, only: str | None = None) -> list[Run]:
+    """The runs of a scale, in the order in which they are worth having.
+
+    Args:
+        scale: one of those declared, such as "minutes".
+        only: keep the runs whose name, such as ``minutes/coast/attention/0``, contains this.
+
+    Raises:
+        ColorlibError: no such scale, or nothing left.
+    """
+    declaration = declared()
+    plan = find(declaration["scales"], scale, "scale")
+    names = plan["data"]
+    runs = [Run(scale, name, row, None) for name in names for row in TRIVIAL]
+    variants = plan.get("variants", declaration["variants"])
+    for rows, where in ((variants, names), (declaration["ablations"], plan["ablations"])):
+        runs += [
+            Run(scale, name, variant, seed)
+            for seed in range(plan["seeds"])
+            for name in where
+            for variant in rows
+        ]
+    kept = [run for run in runs if not only or only in str(run)]
+    if not kept:
+        raise ColorlibError(f"no run of {scale} has {only!r} in its name, such as {runs[-1]}")
+    return kept

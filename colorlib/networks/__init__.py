@@ -1,0 +1,40 @@
+"""The colorization networks: parts that compose, and their weights on disk."""
+
+from colorlib import _moved
+from colorlib.networks.blocks import AddCoords, Attention, Fusion, conv, init_he, init_xavier
+from colorlib.networks.colorizer import Colorizer, build, transfer
+from colorlib.networks.decoders import DECODERS, Decoder, PaperDecoder
+from colorlib.networks.encoders import ENCODERS, Encoder, PaperEncoder
+from colorlib.networks.heads import HEADS, Head, RegressionHead
+from colorlib.networks.weights import load_weights, read_about, save_weights
+from colorlib.settings import PRESETS, STRIDE, Config, preset_config
+
+__all__ = [
+    "DECODERS",
+    "ENCODERS",
+    "HEADS",
+    "PRESETS",
+    "STRIDE",
+    "AddCoords",
+    "Attention",
+    "Colorizer",
+    "Config",
+    "Decoder",
+    "Encoder",
+    "Fusion",
+    "Head",
+    "PaperDecoder",
+    "PaperEncoder",
+    "RegressionHead",
+    "build",
+    "conv",
+    "init_he",
+    "init_xavier",
+    "load_weights",
+    "preset_config",
+    "read_about",
+    "save_weights",
+    "transfer",
+]
+
+_moved.watch(__name__)

@@ -1,0 +1,76 @@
+"""Decoders: an encoder's maps in, features near the photograph's size out.
+
+To add one, write a class and a line in `DECODERS`.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from colorlib.errors import ColorlibError
+from colorlib.networks.blocks import conv
+from colorlib.networks.encoders import Encoder
+from colorlib.settings import Config
+
+
+class Decoder(nn.Module):
+    """What a decoder is; it is built for the maps of an encoder.
+
+    Attributes:
+        channels: of its features.
+        stride: how many pixels of the photograph a position is wide and high.
+
+    Args of the call:
+        maps: the encoder's, fine to coarse; the last one after fusion and attention.
+
+    Returns:
+        (B, channels, H / stride, W / stride).
+    """
+
+    channels: int
+    stride: int
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        raise NotImplementedError
+
+
+class PaperDecoder(nn.Sequential, Decoder):
+    """[(B, 256, H/8, W/8)] -> (B, 32, H/2, W/2), by nearest-neighbour upsampling.
+
+    It uses the coarsest map only. The last convolution works at half size and
+    is the head's, as is the last upsampling (Deep Koalarization, table 1).
+    """
+
+    # Output channels of the 3x3 convolutions; upsampling by two follows where marked.
+    LAYERS = ((128, True), (64, False), (64, True), (32, False))
+
+    def __init__(self, encoder: Encoder, config: Config):
+        most, plain = len(self.LAYERS) + 1, config.plain_layers  # one is the head's
+        if not 1 <= plain <= most:
+            raise ColorlibError(
+                f"plain_layers must lie between 1 and {most}, not {plain}"
+            )
+        layers: list[nn.Module] = []
+        inputs, stride = encoder.channels[-1], encoder.strides[-1]
+        for i, (full, upsample) in enumerate(self.LAYERS):
+            outputs = config.channels(full)
+            norm = config.batch_norm and i < most - plain
+            layers.append(conv(inputs, outputs, batch_norm=norm))
+            if upsample:
+                layers.append(nn.Upsample(scale_factor=2))
+                stride //= 2
+            inputs = outputs
+        super().__init__(*layers)
+        self.channels, self.stride = inputs, stride
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        x = maps[-1]
+        for layer in self:
+            x = layer(x)
+        return x
+
+
+DECODERS: dict[str, Callable[[Encoder, Config], Decoder]] = {
+    "paper": PaperDecoder,
+}
+"""Every decoder by its name in `Config.decoder`."""

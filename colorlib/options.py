@@ -1,0 +1,95 @@
+"""Command line options that come from dataclasses: each field is declared and described once."""
+
+import functools
+import inspect
+import json
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from colorlib.errors import ColorlibError
+
+
+def from_fields(
+    parameter: str, kind: type, only: Collection[str] | None = None
+) -> Callable[[Callable], Callable]:
+    """A decorator that gives a typer command an option for each field of a dataclass.
+
+    Name, type and default of an option are the field's; its help is what
+    `descriptions` finds.
+
+    Args:
+        parameter: the command's keyword parameter in whose place the options
+            come. The command gets the dataclass there; with `only`, a dict.
+        kind: the dataclass.
+        only: the fields to take; all by default.
+    """
+    hints, described = get_type_hints(kind), descriptions(kind)
+    options = []
+    for field in fields(kind):
+        if only is not None and field.name not in only:
+            continue
+        if field.default is MISSING:
+            raise TypeError(f"{kind.__name__}.{field.name} has no default, which an option needs")
+        text = typer.Option(help=described.get(field.name))
+        option = inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=Annotated[hints[field.name], text],
+        )
+        options.append(option)
+
+    def decorate(command: Callable) -> Callable:
+        @functools.wraps(command)
+        def called(**given: Any) -> Any:
+            values = {option.name: given.pop(option.name) for option in options}
+            return command(**given, **{parameter: values if only else kind(**values)})
+
+        parameters: list[inspect.Parameter] = []
+        for own in inspect.signature(command, eval_str=True).parameters.values():
+            # Typer calls by name, so that options with and without a default may be mixed.
+            keyword = own.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            parameters += options if own.name == parameter else [keyword]
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {one.name: one.annotation for one in parameters}
+        return called
+
+    return decorate
+
+
+def descriptions(kind: type) -> dict[str, str]:
+    """Field -> the first sentence of what a dataclass' docstring says under "Attributes:"."""
+    found: dict[str, str] = {}
+    for cls in reversed(kind.__mro__):
+        attributes = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")[2]
+        for name, text in re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", attributes, re.MULTILINE):
+            sentence = re.split(r"(?<=\.)\s+(?=[A-Z])", " ".join(text.split()))[0]
+            found[name] = sentence[0].upper() + sentence[1:].replace("`", "")
+    return found
+
+
+def names(kind: type, but: Collection[str] = ()) -> str:
+    """The fields of a dataclass, to be listed in a help text."""
+    return ", ".join(field.name for field in fields(kind) if field.name not in but)
+
+
+def assignments(settings: Iterable[str]) -> dict[str, Any]:
+    """NAME=VALUE as a dict; a value is a number, true, false, null, or else a word.
+
+    Raises:
+        ColorlibError: not of that form.
+    """
+    found = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ColorlibError(f"{setting!r} is not of the form NAME=VALUE")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found

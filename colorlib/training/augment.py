@@ -1,0 +1,66 @@
+"""Batches of photographs in random order, with data augmentation."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from colorlib import lab
+from colorlib.data import Packed
+from colorlib.settings import Settings
+from colorlib.training.processes import ALONE, Processes
+
+
+def batches(
+    train: Packed,
+    settings: Settings,
+    epoch: int,
+    device: str | torch.device = "cpu",
+    processes: Processes = ALONE,
+) -> Iterator[tuple[tuple[Tensor, Tensor | None, Tensor], float]]:
+    """Normalized (L, embedding, ab), and how much this process' mean counts.
+
+    The order and what is done to a photograph depend on seed and epoch alone.
+    """
+    random = np.random.default_rng((settings.seed, epoch))
+    visits = [random.permutation(len(train)) for _ in range(settings.repeats)]
+    order = np.concatenate(visits)
+    # Batches of nearly one size: one of a single photograph would be all noise.
+    for batch in np.array_split(order, steps(len(order), settings)):
+        rgb = train.rgb(batch)  # (B, 3, S, S)
+        if settings.crop is not None:
+            rgb = torch.stack([_crop(photo, settings, random) for photo in rgb])
+        mirrored = np.zeros(len(batch), bool)
+        if settings.flip:
+            mirrored = random.random(len(batch)) < 0.5
+            swap = torch.from_numpy(mirrored)[:, None, None, None]
+            rgb = torch.where(swap, rgb.flip(-1), rgb)
+        most = settings.exposure
+        powers = np.exp(random.uniform(-most, most, len(batch)))
+        mine = processes.share(np.arange(len(batch)))
+        L, ab = lab.normalize(lab.rgb_to_lab(rgb[mine].to(device).float() / 255))
+        if settings.exposure:
+            power = torch.from_numpy(powers[mine]).to(L)[:, None, None, None]
+            L = 2 * ((L + 1) / 2).clamp(0, 1) ** power - 1
+        embedding = train.embedding(batch[mine], mirrored[mine], device)
+        yield (L, embedding, ab), len(mine) * processes.count / len(batch)
+
+
+def steps(visits: int, settings: Settings) -> int:
+    """How many batches an epoch has."""
+    return math.ceil(visits / settings.batch_size)
+
+
+def _crop(rgb: Tensor, settings: Settings, random: np.random.Generator) -> Tensor:
+    """A random square of a photograph (3, S, S), at its own scale or resized."""
+    side = settings.crop or rgb.shape[-1]
+    if settings.scale is not None:
+        side = max(1, round(random.uniform(settings.scale, 1) * rgb.shape[-1]))
+    y, x = random.integers(0, rgb.shape[-1] - side + 1, size=2)
+    square = rgb[:, y : y + side, x : x + side]
+    if side == settings.crop:
+        return square
+    return F.interpolate(square[None], settings.crop, mode="bilinear", antialias=True)[0]

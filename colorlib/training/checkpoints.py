@@ -1,0 +1,211 @@
+"""The run folder: curves, best weights, and from where a stopped run goes on."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from colorlib import files
+from colorlib.data import Packed
+from colorlib.errors import ColorlibError
+from colorlib.networks import Colorizer, save_weights
+from colorlib.networks.weights import current_names, write_tensors
+from colorlib.settings import Config, Settings
+
+COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate")
+"""Of ``metrics.csv``."""
+
+BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.csv"
+
+
+@dataclass
+class State:
+    """Everything that training changes, so all that a checkpoint holds.
+
+    Attributes:
+        model: the network.
+        optimizer: of its weights.
+        average: the moving average of its weights, if there is one.
+        history: one dict an epoch with the keys `COLUMNS`.
+    """
+
+    model: Colorizer
+    optimizer: torch.optim.Optimizer
+    average: AveragedModel | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def evaluated(self) -> Colorizer:
+        """The network that is evaluated and kept: the average, or else the last weights."""
+        return self.model if self.average is None else cast(Colorizer, self.average.module)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Model, average and optimizer, as `load` takes them."""
+        parts = {"model": self.model.state_dict()}
+        if self.average is not None:
+            parts["average"] = self.average.state_dict()
+        states = self.optimizer.state_dict()["state"]
+        parts |= {f"optimizer.{i}": state for i, state in states.items()}
+        return {
+            f"{part}.{name}": tensor.contiguous()
+            for part, state in parts.items()
+            for name, tensor in state.items()
+        }
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `tensors` gave.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: of another network or optimizer.
+        """
+        parts: dict[str, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            part, name = key.split(".", 1)
+            parts.setdefault(part, {})[name] = tensor
+        self.model.load_state_dict(current_names(parts["model"]))
+        if self.average is not None:
+            self.average.load_state_dict(current_names(parts["average"]))
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in parts.get("optimizer", {}).items():  # plain SGD keeps nothing
+            i, name = key.split(".")
+            state.setdefault(int(i), {})[name] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+
+
+def describe(settings: Settings, config: Config, train: Packed, val: Packed) -> dict[str, Any]:
+    """What has to be the same for a stopped run to go on."""
+    return {
+        "settings": asdict(settings),
+        "network": asdict(config),
+        "training photographs or prior": train.key,
+        "validation photographs or prior": val.key,
+    }
+
+
+class RunFolder:
+    """Where one training at a time keeps its curves and weights.
+
+    Args:
+        path: the folder, made if need be.
+        run: what `describe` gave.
+    """
+
+    def __init__(self, path: Path, run: dict[str, Any]):
+        self.path, self.run = path, run
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep others out for a while; the system lets go of it when this process ends.
+
+        Raises:
+            ColorlibError: another process trains into the folder.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock")
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ColorlibError(
+                f"another process is training into {self.path}: wait, or give another folder"
+            ) from error
+        except OSError as error:
+            says = error.strerror or error
+            raise ColorlibError(f"{self.path} cannot be written: {says}") from error
+        with lock:
+            try:
+                yield
+            finally:
+                lock.release()
+
+    def resume(self, state: State) -> None:
+        """Load the last checkpoint, if there is one.
+
+        Raises:
+            ColorlibError: a run of other settings or photographs, a damaged
+                checkpoint, or curves without one.
+        """
+        last = self.path / LAST
+        if not last.exists():
+            metrics = self.path / METRICS
+            if metrics.is_file() and len(metrics.read_text().splitlines()) > 1:
+                raise ColorlibError(
+                    f"{self.path} holds a run that cannot go on, since {LAST} is gone: "
+                    "give another folder"
+                )
+            return
+        try:
+            with safe_open(last, framework="pt") as file:
+                metadata = file.metadata()
+                tensors = {name: file.get_tensor(name) for name in file.keys()}
+            before, history = json.loads(metadata["run"]), json.loads(metadata["history"])
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            raise ColorlibError(f"{last} is damaged: delete it to begin anew") from error
+        self._check(before, len(history))
+        try:
+            state.load(tensors)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ColorlibError(
+                f"{last} does not fit this version of colorlib: give another folder"
+            ) from error
+        state.history[:] = history
+
+    def save(self, state: State, about: dict[str, Any] | None) -> None:
+        """Write a checkpoint and the curves; with `about`, the weights as the best so far.
+
+        Args:
+            state: after an epoch.
+            about: what the best weights should say about themselves; None if
+                an earlier epoch was better.
+
+        Raises:
+            ColorlibError: it cannot be written; what was there before is kept.
+        """
+        if about is not None:
+            save_weights(state.evaluated, self.path / BEST, half=True, **about)
+        metadata = {"run": json.dumps(self.run), "history": json.dumps(state.history)}
+        write_tensors(state.tensors(), self.path / LAST, metadata)
+        self.write_metrics(state.history)
+
+    def write_metrics(self, history: list[dict[str, float]]) -> None:
+        """Write ``metrics.csv``, replacing what was there."""
+        files.write_table(self.path / METRICS, COLUMNS, (row.values() for row in history))
+
+    def _check(self, before: dict[str, Any], epochs: int) -> None:
+        """Refuse a run that is not the one that the folder holds."""
+        # Version 0.1 had another word for validation.
+        before = {name.replace("held-out", "validation"): value for name, value in before.items()}
+        changes = _changes(before, self.run, "settings", Settings)
+        changes |= _changes(before, self.run, "network", Config)
+        wanted = self.run["settings"]
+        cosine = wanted["cosine"]
+        if list(changes) == ["epochs"] and not cosine and wanted["epochs"] >= epochs:
+            changes = {}  # it simply goes on
+        reasons = [f"{name} was {old!r} and is {new!r}" for name, (old, new) in changes.items()]
+        if "epochs" in changes and cosine:
+            reasons.append("cosine decay depends on how many epochs there will be")
+        reasons += [
+            f"there are other {name}"
+            for name in self.run
+            if "photographs" in name and self.run[name] != before.get(name)
+        ]
+        if reasons:
+            raise ColorlibError(
+                f"{self.path} holds another run: {', '.join(reasons)}; "
+                "call it as before, or give another folder"
+            )
+
+
+def _changes(before: dict, now: dict, part: str, kind: type) -> dict[str, tuple[Any, Any]]:
+    """Field -> what it was and what it is; one newer than the checkpoint had its default."""
+    old: dict[str, Any] = {field.name: field.default for field in fields(kind)}
+    old |= before.get(part, {})
+    new = now[part]
+    return {name: (old[name], new.get(name)) for name in old if old[name] != new.get(name)}

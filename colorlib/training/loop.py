@@ -1,0 +1,257 @@
+"""One training loop (paper, sections 4.1, 4.2).
+
+The same loop runs on a CPU, on a GPU and, started by ``torchrun``, on several
+processes or machines: each takes its share of every batch, and torch's
+DistributedDataParallel averages the gradients.
+"""
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from colorlib import lab
+from colorlib.data import Packed
+from colorlib.errors import ColorlibError
+from colorlib.networks import Colorizer
+from colorlib.settings import Settings
+from colorlib.training.augment import batches, steps
+from colorlib.training.checkpoints import COLUMNS, RunFolder, State, describe
+from colorlib.training.processes import Processes
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
+    "momentum": partial(torch.optim.SGD, momentum=0.9),
+    "rmsprop": torch.optim.RMSprop,
+}
+"""Every optimizer by its name in `Settings.optimizer`."""
+
+
+class Diverged(ColorlibError):
+    """The loss is no longer a number; `history` has the epochs before."""
+
+    def __init__(self, history: list[dict[str, float]]):
+        super().__init__(
+            f"the loss is no longer a number in epoch {len(history) + 1}: "
+            "try a lower learning rate" + ("; the epochs before are kept" if history else "")
+        )
+        self.history = history
+
+
+def fit(
+    model: Colorizer,
+    train: Packed,
+    val: Packed,
+    settings: Settings,
+    out: Path | str | None = None,
+    device: str | torch.device = "cpu",
+    progress: bool = False,
+    about: dict | None = None,
+) -> list[dict[str, float]]:
+    """Train a network in place.
+
+    Args:
+        model: the network; moved to `device`.
+        train: photographs to learn from, with embeddings if the network has a prior.
+        val: validation photographs, for the second curve and to choose the best epoch.
+        settings: how to train.
+        out: a run folder: ``metrics.csv``, one row an epoch; ``best.safetensors``,
+            float16 weights of the epoch with the lowest validation loss;
+            ``last.safetensors``, from where a stopped run goes on when called
+            again with the same arguments, or, without cosine decay, with more
+            epochs. Processes on several machines need it on a file system
+            they share.
+        device: "cpu", "cuda", ...
+        progress: show a progress bar.
+        about: what else the best weights should say about themselves.
+
+    Returns:
+        One dict an epoch with the keys `COLUMNS`. `train_loss` is the head's
+        loss, taken while the weights move; `val_loss` the mean squared error
+        of ab / 128 at the epoch's end (`evaluate`).
+
+    Raises:
+        Diverged: a loss that is no longer a number.
+        ColorlibError: no photographs, fewer in a batch than processes, a crop
+            larger than they are, a run folder of other settings or photographs
+            or in use, a full disk. What was last written whole is kept.
+    """
+    device = torch.device(device)
+    processes = Processes.join(device)
+    _check(model, train, val, settings, processes)
+    model.to(device).to(memory_format=torch.channels_last)
+    optimizer = OPTIMIZERS[settings.optimizer](model.parameters(), lr=settings.learning_rate)
+    state = State(model, optimizer, _average(model, settings))
+    folder = out and RunFolder(Path(out), describe(settings, model.config, train, val))
+    with folder.locked() if folder and processes.first else nullcontext():
+        if folder:
+            folder.resume(state)
+            if processes.first:  # one killed in between may have written a row more
+                folder.write_metrics(state.history)
+        _train(state, train, val, settings, folder or None, device, processes, progress, about)
+    if state.average is not None:
+        model.load_state_dict(state.average.module.state_dict())
+    return state.history
+
+
+def _train(
+    state: State,
+    train: Packed,
+    val: Packed,
+    settings: Settings,
+    folder: RunFolder | None,
+    device: torch.device,
+    processes: Processes,
+    progress: bool,
+    about: dict | None,
+) -> None:
+    """The epochs that are still to do."""
+    if settings.compile:
+        state.model.compile()
+    wrapped = processes.wrap(state.model)
+    history = state.history
+    epochs = tqdm(
+        range(len(history), settings.epochs),
+        unit="epoch",
+        initial=len(history),
+        total=settings.epochs,
+        disable=not (progress and processes.first),
+    )
+    for epoch in epochs:
+        rate = _learning_rate(settings, epoch)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        train_loss = train_epoch(
+            wrapped, train, state.optimizer, settings, epoch, device, processes, state.average
+        )
+        val_loss = evaluate(state.evaluated, val, settings.batch_size, device)
+        if not math.isfinite(train_loss + val_loss):
+            raise Diverged(history)
+        best = min((row["val_loss"] for row in history), default=math.inf)
+        history.append(
+            dict(zip(COLUMNS, (epoch + 1, train_loss, val_loss, rate), strict=True))
+        )
+        epochs.set_postfix(train=f"{train_loss:.5f}", validation=f"{val_loss:.5f}")
+        if folder is not None and processes.first:
+            found = {"size": val.size, "epoch": epoch + 1, "val_loss": val_loss}
+            folder.save(state, (about or {}) | found if val_loss < best else None)
+
+
+def train_epoch(
+    model: nn.Module,
+    train: Packed,
+    optimizer: torch.optim.Optimizer,
+    settings: Settings,
+    epoch: int,
+    device: torch.device,
+    processes: Processes,
+    average: AveragedModel | None,
+) -> float:
+    """One pass over the training photographs; returns the mean loss."""
+    model.train()
+    total = seen = 0.0
+    found = batches(train, settings, epoch, device, processes)
+    for (L, embedding, ab), share in found:
+        with torch.autocast(device.type, torch.bfloat16, settings.bf16):
+            loss = model(L, embedding, ab)
+        optimizer.zero_grad()
+        (loss * share).backward()
+        optimizer.step()
+        if average is not None:
+            average.update_parameters(_unwrapped(model))
+        total, seen = total + loss.item() * len(L), seen + len(L)
+    total, seen = processes.total(total, seen)
+    return total / seen
+
+
+@torch.no_grad()
+def evaluate(
+    model: Colorizer, photographs: Packed, batch_size: int = 16, device: str | torch.device = "cpu"
+) -> float:
+    """The mean squared error of ab / 128 (section 4.2) over whole photographs.
+
+    In evaluation mode, and whatever loss the head is trained by, so that all
+    networks can be compared.
+    """
+    model.eval()
+    total = 0.0
+    for which in np.array_split(
+        np.arange(len(photographs)), math.ceil(len(photographs) / batch_size)
+    ):
+        L, ab = lab.normalize(photographs.lab(which))
+        predicted = model(L.to(device), photographs.embedding(which, device=device))
+        total += F.mse_loss(predicted, ab.to(device)).item() * len(which)
+    return total / len(photographs)
+
+
+@torch.no_grad()
+def update_batch_norm(model: Colorizer, photographs: Packed) -> None:
+    """Give an untrained network the averages of batch normalisation that training would have.
+
+    What `torch.optim.swa_utils.update_bn` does, for a network that takes embeddings.
+    In evaluation mode it then does with its first weights what it would do at
+    the beginning of training. It is left in that mode.
+
+    Args:
+        model: its averages are replaced by those of the photographs, taken at once.
+        photographs: what it would be trained on.
+    """
+    norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.reset_running_stats()
+        layer.momentum = None  # one batch is the average
+    L, _ = lab.normalize(photographs.lab())
+    model.train()(L, photographs.embedding())
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum
+    model.eval()
+
+
+def _check(
+    model: Colorizer, train: Packed, val: Packed, settings: Settings, processes: Processes
+) -> None:
+    if not len(train) or not len(val):
+        raise ColorlibError("there are no photos to train on or none for validation")
+    if settings.crop is not None and settings.scale is None and settings.crop > train.size:
+        raise ColorlibError(f"a crop of {settings.crop} does not fit photos of {train.size}")
+    visits = len(train) * settings.repeats
+    smallest = visits // steps(visits, settings)  # photographs of the smallest batch
+    if processes.count > smallest:
+        raise ColorlibError(f"{processes.count} processes cannot share so small a batch")
+    side = settings.crop or train.size
+    normalised = any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
+    if normalised and smallest // processes.count == 1 and side <= model.encoder.strides[-1]:
+        raise ColorlibError(
+            f"batch normalisation needs more than one photo of {side} pixels a batch: "
+            "take a larger batch, larger photos, or batch_norm=false"
+        )
+
+
+def _learning_rate(settings: Settings, epoch: int) -> float:
+    if not settings.cosine:
+        return settings.learning_rate
+    return settings.learning_rate * (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
+
+
+def _average(model: Colorizer, settings: Settings) -> AveragedModel | None:
+    """A running average of weights and of batch normalisation's statistics."""
+    if not settings.average:
+        return None
+    return AveragedModel(
+        model, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True
+    )
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    return model.module if isinstance(model, DistributedDataParallel) else model

@@ -1,0 +1,422 @@
+import json
+import math
+from itertools import product
+
+import pytest
+import torch
+from parts import PARTS, check_network
+from safetensors.torch import save_file
+from torch import nn
+
+from colorlib import networks
+from colorlib.errors import ColorlibError
+from colorlib.networks.weights import write_tensors
+
+
+def weights(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_weight_counts_are_those_of_deep_koalarization():
+    network = networks.build("baseline", batch_norm=False)
+    assert weights(network.encoder) == 5_827_200
+    assert weights(network.decoder) + weights(network.head) == 424_802
+
+
+def test_batch_norm_everywhere_but_in_the_decoders_last_two_convolutions():
+    network = networks.build("baseline")
+
+    def normalised(part):
+        return [isinstance(block[1], nn.BatchNorm2d) for block in part
+                if isinstance(block, nn.Sequential)]
+
+    assert normalised(network.encoder) == [True] * 8
+    assert normalised(network.decoder) == [True, True, True, False]
+    assert not any(isinstance(m, nn.BatchNorm2d)
+                   for m in networks.build("baseline", batch_norm=False).modules())
+
+
+def test_the_encoder_halves_three_times_and_has_no_pooling():
+    network = networks.build("baseline", width=0.25)
+    (encoded,) = network.encoder(torch.zeros(2, 1, 64, 96))
+    assert encoded.shape == (2, 64, 8, 12)
+    assert (network.encoder.channels, network.encoder.strides) == ((64,), (8,))
+    assert not any(isinstance(m, (nn.MaxPool2d, nn.AvgPool2d)) for m in network.modules())
+
+
+def test_max_pooling_can_take_the_place_of_strides():
+    strided, pooled = (
+        networks.build("baseline", width=0.125, downsample=how) for how in ("stride", "max-pooling")
+    )
+    kinds = [type(layer) for layer in pooled.encoder.modules()]
+    assert kinds.count(nn.MaxPool2d) == 3
+    convolutions = [layer for layer in pooled.encoder.modules() if isinstance(layer, nn.Conv2d)]
+    assert all(layer.stride == (1, 1) for layer in convolutions)
+    assert weights(pooled) == weights(strided)
+    pooled.load_state_dict(strided.state_dict())
+    assert pooled(torch.zeros(1, 1, 20, 24)).shape == (1, 2, 20, 24)
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_forward_backward_and_every_weight_gets_a_gradient(batch_norm):
+    torch.manual_seed(0)
+    network = networks.build("baseline", width=0.25, batch_norm=batch_norm)
+    ab = network(torch.rand(2, 1, 64, 64) * 2 - 1)
+    assert ab.shape == (2, 2, 64, 64)
+    assert ab.abs().max() <= 1
+    ab.pow(2).mean().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("height, width", [(8, 8), (64, 40), (33, 70), (100, 9)])
+def test_any_size_comes_back_the_same_size(height, width):
+    network = networks.build("baseline", width=0.125).eval()
+    assert network(torch.zeros(1, 1, height, width)).shape == (1, 2, height, width)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 64, 64), (1, 64, 64), (1, 1, 7, 64)])
+def test_other_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match=r"\(B, 1, H, W\)"):
+        networks.build("baseline", width=0.125)(torch.zeros(shape))
+
+
+VARIANTS = [
+    ("fusion", {}),
+    ("attention", {}),
+    ("attention", {"attention": "dot"}),
+    ("attention", {"attention": "concat"}),
+    ("attention", {"attention": "pointwise"}),
+    ("attention", {"attention_source": "fused", "coordinates": True}),
+    ("attention", {"attention_softmax": "targets", "attention_scaled": False}),
+    ("attention", {"embedding": 0}),
+]
+
+
+@pytest.mark.parametrize(("preset", "changes"), VARIANTS)
+def test_every_variant_predicts_and_every_weight_gets_a_gradient(preset, changes):
+    torch.manual_seed(0)
+    network = networks.build(preset, **{"width": 0.125, "embedding": 12, **changes})
+    embedding = torch.randn(2, 12) if network.fusion else None
+    ab = network(torch.rand(2, 1, 40, 27) * 2 - 1, embedding)
+    assert ab.shape == (2, 2, 40, 27) and ab.abs().max() <= 1
+    ab.pow(2).mean().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+COMBINATIONS = list(product(networks.ENCODERS, networks.DECODERS, networks.HEADS))
+
+
+@pytest.mark.parametrize("parts", COMBINATIONS, ids="-".join)
+def test_every_combination_of_parts(parts, tmp_path):
+    check_network(networks.Config(**dict(zip(PARTS, parts, strict=True)), width=0.125), tmp_path)
+
+
+def test_given_a_target_the_network_returns_the_loss_of_section_4_2():
+    torch.manual_seed(0)
+    network = networks.build("fusion", width=0.125, embedding=3)
+    L, embedding = torch.rand(2, 1, 20, 27) * 2 - 1, torch.randn(2, 3)
+    target = torch.rand(2, 2, 20, 27) * 2 - 1
+    loss = network(L, embedding, target)  # in training mode, as ab below
+    assert loss.shape == () and loss.dtype == torch.float32
+    assert torch.equal(loss, (network(L, embedding) - target).square().mean())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert network(L, embedding, target).dtype == torch.float32
+    with pytest.raises(ValueError, match=r"target must have shape \(2, 2, 20, 27\)"):
+        network(L, embedding, target[..., :20])
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_an_unknown_part_is_refused(part):
+    with pytest.raises(ColorlibError, match=f"no {part} named 'nonsense'; there is "):
+        networks.build("baseline", **{part: "nonsense"})
+
+
+def test_weights_of_the_first_version_load(tmp_path):
+    """There, the last convolution was the decoder's, and the config named no parts."""
+    network = networks.build("attention", width=0.125, embedding=5).eval()
+    tensors = {
+        name.replace("head.last.", "decoder.6."): tensor.contiguous()
+        for name, tensor in network.state_dict().items()
+    }
+    assert {"decoder.6.weight", "decoder.6.bias"} <= set(tensors)
+    config = {"width": 0.125, "embedding": 5, "attention": "general"}
+    metadata = {"format": "colorlib-weights-1", "config": json.dumps(config), "about": "{}"}
+    write_tensors(tensors, tmp_path / "w.safetensors", metadata)
+    L, embedding = torch.rand(1, 1, 16, 16), torch.randn(1, 5)
+    again = networks.load_weights(tmp_path / "w.safetensors")
+    assert torch.equal(again(L, embedding), network(L, embedding))
+
+
+def test_weight_counts_of_the_final_model():
+    fusion = networks.build("fusion", embedding=1001, batch_norm=False)
+    assert weights(fusion.fusion) == 322_048
+    assert weights(fusion) == 6_574_050
+    coordinates = networks.build("fusion", embedding=1001, batch_norm=False, coordinates=True)
+    assert weights(coordinates) - weights(fusion) == 1_152
+    by_score = {
+        score: weights(networks.build("attention", attention=score).attention)
+        for score in ("dot", "general", "concat", "pointwise")
+    }
+    W, W_c, v = 256 * 256, 2 * 256 * 256 + 256, 256
+    assert by_score == {
+        "dot": W_c, "general": W + W_c, "concat": 2 * W + v + W_c, "pointwise": W + W_c,
+    }
+
+
+def test_fusion_repeats_the_embedding_at_every_position():
+    torch.manual_seed(0)
+    fusion = networks.Fusion(4, 3, batch_norm=False)
+    features, embedding = torch.randn(2, 4, 5, 6), torch.randn(2, 3)
+    weight, bias = fusion.mix[0].weight[:, :, 0, 0], fusion.mix[0].bias
+    at = torch.cat((features[1, :, 2, 3], embedding[1]))
+    assert torch.allclose(fusion(features, embedding)[1, :, 2, 3], (weight @ at + bias).relu())
+
+
+def test_each_photograph_is_predicted_by_its_own_embedding():
+    torch.manual_seed(0)
+    network = networks.build("fusion", width=0.125, embedding=12, output_gain=1.0).eval()
+    L, embedding = torch.rand(3, 1, 16, 16), 5 * torch.randn(3, 12)
+    together = network(L, embedding)
+    alone = torch.cat([network(L[i : i + 1], embedding[i : i + 1]) for i in range(3)])
+    assert torch.allclose(together, alone, atol=1e-5)
+    assert not torch.allclose(together, network(L, embedding.roll(1, 0)), atol=1e-3)
+
+
+def test_coordinates_run_from_minus_one_to_one_across_and_down():
+    x, y = networks.AddCoords()(torch.zeros(1, 1, 3, 5))[0, 1:]
+    assert x[0].tolist() == x[2].tolist() == [-1, -0.5, 0, 0.5, 1]
+    assert y[:, 0].tolist() == y[:, 4].tolist() == [-1, 0, 1]
+
+
+def attention(score="general", channels=6, **changes) -> networks.Attention:
+    torch.manual_seed(0)
+    return networks.Attention(channels, score, **changes)
+
+
+def test_attention_over_three_positions_by_hand():
+    module = attention("dot", channels=2, scaled=False)
+    h = torch.tensor([[[1.0, 0.0]]])
+    h_bar = torch.tensor([[[0.0, 1.0], [math.log(2), 5.0], [math.log(5), 0.0]]])
+    assert torch.allclose(module.weights(h, h_bar), torch.tensor([1.0, 2.0, 5.0]) / 8)
+    assert torch.allclose(
+        module.context(h, h_bar)[0, 0],
+        torch.tensor([2 * math.log(2) + 5 * math.log(5), 1.0 + 10.0]) / 8,
+    )
+
+
+def test_the_scores_are_those_of_luong():
+    h, h_bar = torch.randn(1, 3, 6), torch.randn(1, 4, 6)
+    t, s = h[0, 2], h_bar[0, 1]
+    assert torch.allclose(attention("dot").scores(h, h_bar)[0, 2, 1], t @ s)
+    general = attention("general")
+    assert torch.allclose(general.scores(h, h_bar)[0, 2, 1], t @ (general.W_a.weight @ s))
+    concat = attention("concat")
+    W_a = torch.cat((concat.W_t.weight, concat.W_s.weight), dim=1)
+    by_hand = concat.v.weight[0] @ torch.tanh(W_a @ torch.cat((t, s)))
+    assert torch.allclose(concat.scores(h, h_bar)[0, 2, 1], by_hand, atol=1e-6)
+
+
+@pytest.mark.parametrize("score", ["dot", "general", "concat", "pointwise"])
+@pytest.mark.parametrize("scaled", [True, False])
+def test_the_fast_way_and_the_written_out_one_agree(score, scaled):
+    module = attention(score, channels=16, scaled=scaled)
+    h, h_bar = torch.randn(2, 150, 16), torch.randn(2, 150, 16)
+    values = module.W_a(h_bar) if score == "pointwise" else h_bar
+    written_out = module.weights(h, h_bar) @ values
+    assert (module.context(h, h_bar) - written_out).abs().max() < 1e-5
+
+
+def test_weights_sum_to_one_over_the_sources_or_as_written_over_the_targets():
+    h, h_bar = torch.randn(2, 7, 6), torch.randn(2, 9, 6)
+    ones = torch.ones(2, 1)
+    assert torch.allclose(attention().weights(h, h_bar).sum(dim=2), ones.expand(2, 7))
+    written = attention(softmax="targets")
+    assert torch.allclose(written.weights(h, h_bar).sum(dim=1), ones.expand(2, 9))
+    assert torch.allclose(written.context(h, h_bar), written.weights(h, h_bar) @ h_bar)
+
+
+def test_attention_sees_all_positions_and_the_control_only_its_own():
+    target, source = torch.randn(1, 6, 3, 4), torch.randn(1, 6, 3, 4)
+    changed = source.clone()
+    changed[..., 0, 0] += 1
+    for score, sees in (("general", True), ("pointwise", False)):
+        module = attention(score)
+        same = torch.isclose(module(target, source), module(target, changed)).all(dim=1)[0]
+        assert not same[0, 0]
+        assert same.flatten()[1:].all() != sees
+
+
+def test_the_attended_weights_are_those_that_the_network_uses():
+    model = networks.build("attention", width=0.125, embedding=5).eval()
+    L, embedding = torch.rand(2, 1, 20, 32) * 2 - 1, torch.randn(2, 5)
+    alpha = model.attended(L, embedding)
+    assert alpha.shape == (2, 3 * 4, 3 * 4)
+    mixed, encoded = model.maps(L, embedding)
+    assert mixed.shape == encoded.shape == (2, 32, 3, 4)
+    h = mixed.flatten(2).transpose(1, 2)
+    context = alpha @ encoded.flatten(2).transpose(1, 2)
+    out = torch.tanh(model.attention.W_c(torch.cat((context, h), dim=-1)))
+    out = out.transpose(1, 2).unflatten(2, (3, 4))
+    ab = model.head.ab(model.head(model.decoder([out])))[..., :20, :]
+    assert torch.allclose(model(L, embedding), ab, atol=1e-5)
+
+
+def test_attention_keeps_the_map_in_shape():
+    module = attention()
+    target, source = torch.randn(2, 6, 3, 5), torch.randn(2, 6, 4, 4)
+    out = module(target, source)
+    assert out.shape == target.shape
+    alone = module(target[..., 1:2, 2:3], source)[..., 0, 0]
+    assert torch.allclose(out[..., 1, 2], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("embedding", [None, torch.zeros(2, 11), torch.zeros(1, 12)])
+def test_a_missing_or_misshapen_embedding_is_refused(embedding):
+    network = networks.build("fusion", width=0.125, embedding=12)
+    with pytest.raises(ValueError, match=r"embedding must be of shape \(2, 12\)"):
+        network(torch.zeros(2, 1, 16, 16), embedding)
+    with pytest.raises(ValueError, match="must be None"):
+        networks.build("baseline", width=0.125)(torch.zeros(2, 1, 16, 16), torch.zeros(2, 12))
+
+
+def test_the_preset_as_written_runs_and_predicts_no_green_and_no_blue():
+    model = networks.build("as-written", width=0.125).eval()
+    ab = model(torch.rand(1, 1, 24, 16) * 2 - 1, torch.randn(1, 1000))
+    assert ab.shape == (1, 2, 24, 16) and ab.min() >= 0
+
+
+def test_the_output_as_written_predicts_no_green_and_no_blue():
+    torch.manual_seed(0)
+    network = networks.build("baseline", width=0.25, output="1-tanh2", output_gain=1.0)
+    assert network(torch.randn(2, 1, 32, 32)).min() >= 0
+
+
+def test_plain_layers_count_from_the_decoders_end():
+    network = networks.build("baseline", width=0.125, plain_layers=4)
+    normalised = [isinstance(b[1], nn.BatchNorm2d) for b in network.decoder
+                  if isinstance(b, nn.Sequential)]
+    assert normalised == [True, False, False, False]
+
+
+def test_tanh_reaches_negative_values():
+    torch.manual_seed(0)
+    assert networks.build("baseline", width=0.25)(torch.randn(2, 1, 32, 32)).min() < 0
+
+
+def test_initialisation():
+    torch.manual_seed(0)
+    network = networks.build("baseline")
+    xavier, he = network.decoder[0][0].weight, network.encoder[5][0].weight
+    limit = (6 / ((256 + 128) * 9)) ** 0.5
+    assert 0.99 * limit < xavier.abs().max() <= limit
+    assert he.std().item() == pytest.approx((2 / (256 * 9)) ** 0.5, rel=0.01)
+    changed = networks.build("baseline", decoder_init="he").decoder[0][0].weight
+    assert changed.abs().max() > limit
+
+
+def test_a_new_network_predicts_nearly_gray_by_its_output_gain():
+    L = torch.rand(4, 1, 32, 32) * 2 - 1
+    torch.manual_seed(0)
+    small = networks.build("baseline", width=0.25)(L)
+    torch.manual_seed(0)
+    large = networks.build("baseline", width=0.25, output_gain=1.0)(L)
+    assert small.std() < 0.1 < large.std()
+    assert torch.allclose(large.atanh() / 10, small.atanh(), atol=1e-4)
+
+
+def test_a_seed_fixes_the_initial_weights():
+    def first(seed):
+        torch.manual_seed(seed)
+        return networks.build("baseline", width=0.125).encoder[0][0].weight
+
+    assert torch.equal(first(1), first(1))
+    assert not torch.equal(first(1), first(2))
+
+
+def test_a_seed_gives_every_variant_the_same_encoder_and_decoder():
+    states = []
+    for preset in ("baseline", "fusion", "attention"):
+        torch.manual_seed(0)
+        states.append(networks.build(preset, width=0.125).state_dict())
+    for name, tensor in states[0].items():
+        assert all(torch.equal(network[name], tensor) for network in states), name
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: networks.build("nonsense"),
+        lambda: networks.build("baseline", depth=3),
+        lambda: networks.build("baseline", width=0),
+        lambda: networks.build("baseline", decoder_init="zeros"),
+        lambda: networks.build("baseline", output_gain=0),
+        lambda: networks.build("attention", attention="luong"),
+        lambda: networks.build("fusion", embedding=-1),
+        lambda: networks.build("baseline", plain_layers=9),
+        lambda: networks.build("baseline", plain_layers=0),
+        lambda: networks.build("baseline", width=float("inf")),
+        lambda: networks.build("baseline", output="sigmoid"),
+    ],
+)
+def test_unknown_presets_and_settings_are_refused(call):
+    with pytest.raises(ColorlibError):
+        call()
+
+
+def test_weights_come_back_as_they_were(tmp_path):
+    torch.manual_seed(0)
+    network = networks.build("baseline", width=0.125, batch_norm=False).eval()
+    path = tmp_path / "new folder" / "w.safetensors"
+    networks.save_weights(network, path, size=96)
+    again = networks.load_weights(path)
+    L = torch.rand(1, 1, 32, 32)
+    assert again.config == network.config
+    assert torch.equal(again(L), network(L))
+    assert networks.read_about(path) == {"size": 96}
+    assert [p.name for p in path.parent.iterdir()] == ["w.safetensors"]
+
+
+def test_half_precision_weights_are_half_the_size_and_nearly_the_same(tmp_path):
+    torch.manual_seed(0)
+    network = networks.build("baseline", width=0.25)
+    network(torch.rand(4, 1, 32, 32))  # moves the running statistics
+    networks.save_weights(network, tmp_path / "full")
+    networks.save_weights(network, tmp_path / "half", half=True)
+    assert (tmp_path / "half").stat().st_size < 0.6 * (tmp_path / "full").stat().st_size
+    L = torch.rand(1, 1, 32, 32)
+    again = networks.load_weights(tmp_path / "half")
+    assert not again.training
+    assert torch.allclose(again(L), network.eval()(L), atol=1e-2)
+
+
+def test_foreign_and_damaged_files_are_refused(tmp_path):
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"x": torch.zeros(1)}, foreign)
+    with pytest.raises(ColorlibError, match="not written by colorlib"):
+        networks.load_weights(foreign)
+
+    damaged = tmp_path / "damaged.safetensors"
+    networks.save_weights(networks.build("baseline", width=0.125), damaged)
+    damaged.write_bytes(damaged.read_bytes()[:1000])
+    with pytest.raises(ColorlibError, match="damaged"):
+        networks.load_weights(damaged)
+
+    with pytest.raises(ColorlibError, match="no weights file"):
+        networks.load_weights(tmp_path / "missing")
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    network = networks.build("baseline", width=0.125)
+    path = tmp_path / "w.safetensors"
+    config = json.dumps({"width": 0.25, "batch_norm": True, "decoder_init": "xavier"})
+    metadata = {"format": "colorlib-weights-1", "config": config, "about": "{}"}
+    write_tensors(network.state_dict(), path, metadata)
+    with pytest.raises(ColorlibError, match="does not fit"):
+        networks.load_weights(path)
+
+
+def test_a_score_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="no score named 'dots'"):
+        networks.Attention(4, "dots")

@@ -1,0 +1,314 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.color import rgb2lab
+
+from colorlib import colorize, data, lab, metrics, networks, pipeline, training, zoo
+from colorlib.errors import ColorlibError
+from colorlib.pipeline import Pipeline, predict, upsample
+
+
+@pytest.fixture(scope="module")
+def photo() -> Image.Image:
+    path = next(p.path for p in data.photos("samples", "test") if p.name == "eiffel-1.png")
+    return Image.open(path).convert("RGB").resize((331, 220))
+
+
+@pytest.fixture(scope="module")
+def predicted(photo) -> Image.Image:
+    return colorize(photo)
+
+
+def lightness(image: Image.Image) -> np.ndarray:
+    return rgb2lab(np.asarray(image.convert("RGB")))[..., 0]
+
+
+def test_size_is_kept_and_lightness_up_to_rounding(photo, predicted):
+    assert predicted.size == photo.size and predicted.mode == "RGB"
+    difference = np.abs(lightness(predicted) - lightness(photo))
+    assert np.median(difference) < 0.3
+    assert np.mean(difference > 1) < 0.02  # colours clipped to the gamut
+
+
+@pytest.fixture(scope="module")
+def with_a_prior(tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    model = networks.build("attention", width=0.125, output_gain=3.0)
+    path = tmp_path_factory.mktemp("weights") / "prior.safetensors"
+    networks.save_weights(model, path, size=64, prior={"size": 64})
+    return path
+
+
+@pytest.mark.parametrize("kind", ["baseline", "with_a_prior"])
+def test_only_the_lightness_of_the_input_matters(photo, kind, request):
+    weights = kind if kind == "baseline" else request.getfixturevalue(kind)
+    other = lab.rgb_to_lab(torch.from_numpy(np.array(photo)).permute(2, 0, 1).float() / 255)
+    other[1:] = -0.5 * other[1:]
+    rgb = (lab.lab_to_rgb(other) * 255).round().byte().permute(1, 2, 0).numpy()
+    predicted, again = (
+        np.asarray(colorize(image, weights), float) for image in (photo, Image.fromarray(rgb))
+    )
+    assert np.abs(predicted - again).mean() < 2
+    assert np.ptp(predicted, axis=-1).mean() > 5  # and there is some colour
+
+
+# Test photographs, and where in them (left, top, right, bottom, as shares) there is what.
+SKIES = {"eiffel-1.png": (0.1, 0.03, 0.36, 0.27), "eiffel-2.png": (0.1, 0.03, 0.3, 0.2)}
+LEAVES = {
+    "campus/holdout/P1070508.png": (0.2, 0.1, 0.5, 0.3),  # a tree
+    "campus/holdout/P1070511.png": (0.2, 0.2, 0.8, 0.8),  # palms
+}
+GRASS = {
+    "campus/holdout/P1070508.png": (0, 0.9, 0.9, 1),  # a lawn
+    "parks.png": (0.8, 0.5, 1, 0.9),
+}
+
+
+def colour(name: str, box: tuple[float, ...]) -> np.ndarray:
+    """Mean a and b that the shipped weights predict in a part of a test photograph."""
+    path = next(p.path for p in data.photos("samples", "test") if p.name == name)
+    image = Image.open(path).convert("RGB")
+    image.thumbnail((400, 400))
+    predicted = colorize(image)
+    left, top, right, bottom = np.array(box) * np.tile(predicted.size, 2)
+    part = np.asarray(predicted.crop((int(left), int(top), int(right), int(bottom))))
+    return rgb2lab(part)[..., 1:].mean((0, 1))
+
+
+def test_the_shipped_weights_know_sky_leaves_and_grass():
+    for name, box in SKIES.items():
+        assert colour(name, box)[1] < -8, f"the sky is not blue in {name}"
+    for name, box in {**LEAVES, **GRASS}.items():
+        a, b = colour(name, box)
+        assert a < -2 and b > 5, f"not green in {name}: {a:.1f}, {b:.1f}"
+
+
+def test_the_shipped_weights_beat_gray_and_mean_colour():
+    path = zoo.find(zoo.DEFAULT)
+    size = networks.read_about(path)["size"]
+    test = data.pack(data.photos("samples", "test"), size)
+    rows = metrics.trivial_baselines(data.pack(data.photos("samples", "train"), size), test)
+    assert training.evaluate(networks.load_weights(path), test) < 0.8 * min(rows.values())
+
+
+def test_the_shipped_weights_are_small_full_width_and_say_what_they_are():
+    path = zoo.find(zoo.DEFAULT)
+    about = networks.read_about(path)
+    assert path.stat().st_size < 15e6
+    assert networks.load_weights(path).config == networks.PRESETS["baseline"]
+    assert {"data", "size", "val_loss", "settings", "device", "commit"} <= set(about)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1"])
+def test_image_modes(photo, mode):
+    assert colorize(photo.resize((40, 30)).convert(mode)).size == (40, 30)
+
+
+def test_sixteen_bit_gray_keeps_its_lightness():
+    ramp = np.linspace(0, 65535, 40 * 30).astype(np.uint16).reshape(30, 40)
+    eight = Image.fromarray((ramp / 257).round().astype(np.uint8))
+    assert colorize(Image.fromarray(ramp)).tobytes() == colorize(eight).tobytes()
+
+
+def test_orientation_is_applied(photo):
+    turned = photo.resize((60, 40))
+    turned.getexif()[0x0112] = 6  # to be shown turned by 90 degrees
+    assert colorize(turned).size == (40, 60)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (1, 5000), (60_000, 40)])
+def test_tiny_and_narrow_photographs(size):
+    assert colorize(Image.new("L", size, 128)).size == size
+
+
+def test_predict_enlarges_to_the_input(photo):
+    torch.manual_seed(0)
+    model = networks.build("baseline", width=0.125).eval()
+    assert predict(model, torch.zeros(2, 1, 50, 90), 32).shape == (2, 2, 50, 90)
+    with pytest.raises(ColorlibError, match="at least 8"):
+        predict(model, torch.zeros(1, 1, 50, 90), 4)
+
+
+def test_colours_end_where_the_lightness_does():
+    L = torch.zeros(1, 1, 128, 128)
+    L[..., 67:] = 0.8  # an edge within one of the 32 small pixels
+    ab = torch.cat((L, -L), dim=1) / 2
+    small = torch.nn.functional.interpolate(ab, 32, mode="area")
+    plain = torch.nn.functional.interpolate(small, 128, mode="bilinear")
+    off = [((large - ab).abs() > 0.04).float().mean() for large in (plain, upsample(small, L))]
+    assert off[1] < 0.2 * off[0]
+    assert torch.equal(upsample(ab, L), ab)  # nothing to enlarge
+
+
+def test_strength_multiplies_the_colours(photo):
+    def chroma(strength):
+        predicted = np.asarray(colorize(photo, strength=strength).resize((90, 60)))
+        return np.hypot(*np.moveaxis(rgb2lab(predicted)[..., 1:], -1, 0)).mean()
+
+    assert chroma(0) < 0.5 < 0.7 * chroma(1) < 0.7 * chroma(1.5)
+    for strength in (-1, float("nan"), float("inf")):
+        with pytest.raises(ColorlibError, match="strength"):
+            colorize(photo, strength=strength)
+
+
+def test_alpha_and_exif_come_along(photo):
+    image = photo.resize((40, 30)).convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize((40, 30)))
+    image.getexif()[0x010F] = "a camera"
+    predicted = colorize(image)
+    assert predicted.mode == "RGBA"
+    assert predicted.getchannel("A").tobytes() == image.getchannel("A").tobytes()
+    assert b"a camera" in predicted.info["exif"]
+
+
+def test_a_large_photograph_is_worked_on_in_strips(photo, monkeypatch):
+    whole = np.asarray(colorize(photo))
+    monkeypatch.setattr(pipeline, "_STRIP", 10 * photo.width)
+    strips = np.asarray(colorize(photo))
+    assert np.abs(whole.astype(int) - strips).max() <= 1
+
+
+def test_shipped_weights_have_cards_that_hold():
+    for name in zoo.names():
+        card, path = zoo.card(name), zoo.find(name)
+        assert path.stat().st_size < 15e6
+        assert card["summary"] and card["bad_at"]
+        scores = card["scores"]["samples"]
+        test = data.pack(data.photos("samples", "test"), scores["size"])
+        if not networks.read_about(path).get("prior"):
+            loss = training.evaluate(networks.load_weights(path), test)
+            assert loss == pytest.approx(scores["network"], rel=0.01)
+
+
+def test_damaged_weights_of_the_library_are_refused(tmp_path, monkeypatch):
+    for path in zoo._FOLDER.iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(zoo, "_FOLDER", tmp_path)
+    assert zoo.find(zoo.DEFAULT).parent == tmp_path
+    with open(tmp_path / f"{zoo.DEFAULT}.safetensors", "r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"?")
+    with pytest.raises(ColorlibError, match="damaged: install"):
+        zoo.find(zoo.DEFAULT)
+
+
+def test_unknown_weights_name_what_there_is():
+    with pytest.raises(ColorlibError, match=zoo.DEFAULT):
+        colorize(Image.new("L", (9, 9)), weights="nothing")
+
+
+def test_a_prior_is_given_the_middle_square_as_in_training(with_a_prior, monkeypatch):
+    predictor = Pipeline(with_a_prior)
+    given = []
+    answer = torch.zeros(1, 1000)
+    monkeypatch.setattr(predictor.prior, "forward", lambda L: given.append(L) or answer)
+    pixels = np.zeros((64, 128), np.uint8)
+    pixels[:, 32:96] = 200
+    predictor(Image.fromarray(pixels))
+    assert given[0].shape == (1, 1, 64, 64) and given[0].mean() > 0.5
+
+
+# What stands for a photograph --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [None, 1, 3, 4])
+def test_arrays_are_colorized_as_the_image_of_the_same_numbers(channels):
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 40, channels or 1), np.uint8)
+    pixels[0, 0] = 255  # white: the full scale of 16 bits
+    pixels = pixels if channels else pixels[..., 0]
+    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+    expected = colorize(image)
+    assert expected.mode == ("RGBA" if channels == 4 else "RGB")
+    same = {
+        "8 bits": pixels,
+        "16 bits": pixels.astype(np.uint16) * 257,
+        "half precision": (pixels / 255).astype(np.float16),
+        "single precision": (pixels / 255).astype(np.float32),
+        "double precision": pixels / 255,
+        "integers": pixels.astype(np.int64),
+        "of another order in memory": np.asfortranarray(pixels),
+    }
+    for name, array in same.items():
+        predicted = colorize(array)
+        assert predicted.mode == expected.mode and predicted.size == (40, 30), name
+        assert np.array_equal(np.asarray(predicted), np.asarray(expected)), name
+
+
+def test_numbers_of_an_array_that_are_a_little_too_large_are_white():
+    ramp = np.tile(np.linspace(0, 1.02, 40), (30, 1))
+    clipped = colorize(ramp.clip(0, 1))
+    assert np.array_equal(np.asarray(colorize(ramp)), np.asarray(clipped))
+    ramp[0, 0] = np.nan
+    assert 20 < lightness(colorize(ramp)).mean() < 80
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_path_is_colorized_as_its_image(photo, tmp_path, kind):
+    path = tmp_path / "photo.png"
+    photo.resize((40, 30)).save(path)
+    assert np.array_equal(np.asarray(colorize(kind(path))), np.asarray(colorize(Image.open(path))))
+    with pytest.raises(ColorlibError, match="there is no file"):
+        colorize(kind(tmp_path / "nothing.png"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "says"),
+    [
+        (None, TypeError, "not NoneType"),
+        (torch.zeros(3, 8, 8), TypeError, "not Tensor"),
+        ([[1, 2]], TypeError, "not list"),
+        (np.array([["a"]]), TypeError, "must hold numbers"),
+        (np.zeros((8, 8, 2)), ValueError, r"not \(8, 8, 2\)"),
+        (np.zeros((3, 8, 8)), ValueError, r"not \(3, 8, 8\)"),
+        (np.zeros((0, 8)), ValueError, r"not \(0, 8"),
+        (np.full((8, 8), 2**40), ValueError, "31 bits"),
+    ],
+)
+def test_what_is_no_photograph_is_refused(wrong, kind, says):
+    with pytest.raises(kind, match=says):
+        colorize(wrong)
+
+
+def test_an_opencv_without_its_contributed_modules_is_named(photo, monkeypatch):
+    monkeypatch.delattr(cv2, "ximgproc")
+    with pytest.raises(ColorlibError, match="opencv-contrib-python-headless"):
+        Pipeline()
+    with pytest.raises(ColorlibError, match="opencv-contrib-python-headless"):
+        upsample(torch.zeros(1, 2, 8, 8), torch.zeros(1, 1, 64, 64))
+
+
+# Weights -----------------------------------------------------------------------------------
+
+
+def test_weights_are_a_name_a_file_or_a_run_folder(with_a_prior, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "best.safetensors").write_bytes(with_a_prior.read_bytes())
+    for given in ("run", "run/", "./run", Path("run"), tmp_path / "run", "run/best.safetensors"):
+        assert zoo.find(given).samefile(tmp_path / "run" / "best.safetensors")
+    found = zoo.load("run")
+    assert (found.name, found.size, found.about["prior"]) == ("run", 64, {"size": 64})
+    assert found.prior().spec.size == 64 and zoo.load().prior() is None
+    assert (zoo.load().name, zoo.load().size) == (zoo.DEFAULT, networks.read_about(
+        zoo.find(zoo.DEFAULT))["size"])
+
+
+def test_a_file_named_like_weights_of_the_library(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    library = zoo.find(zoo.DEFAULT)
+    Path(zoo.DEFAULT).write_bytes(b"another file")
+    with pytest.warns(UserWarning, match=f"write ./{zoo.DEFAULT} for that"):
+        assert zoo.find(zoo.DEFAULT) == library
+    for given in (f"./{zoo.DEFAULT}", Path(zoo.DEFAULT)):
+        assert zoo.find(given).samefile(tmp_path / zoo.DEFAULT)
+
+
+def test_weights_that_do_not_say_their_prior_are_refused(tmp_path):
+    networks.save_weights(networks.build("fusion", width=0.125), tmp_path / "w.safetensors")
+    with pytest.raises(ColorlibError, match="does not say with which prior"):
+        zoo.load(tmp_path / "w.safetensors").prior()

@@ -1,0 +1,541 @@
+import csv
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+from contextlib import nullcontext
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from colorlib import data, lab, metrics, networks, training
+from colorlib.data import Packed
+from colorlib.errors import ColorlibError
+from colorlib.training import augment, loop
+
+
+def network(seed: int = 0, **changes) -> networks.Colorizer:
+    torch.manual_seed(seed)
+    return networks.build("baseline", **{"width": 0.125, **changes})
+
+
+def fit(photographs, out=None, seed=0, **settings):
+    model = network(seed)
+    settings = training.Settings(**{"epochs": 4, "batch_size": 4, "seed": seed, **settings})
+    return model, training.fit(model, photographs, photographs, settings, out)
+
+
+def rows(out):
+    with open(out / "metrics.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def same(one, other) -> bool:
+    return all(torch.equal(t, other.state_dict()[k]) for k, t in one.state_dict().items())
+
+
+def test_it_learns_what_gray_and_mean_colour_cannot(toy_photographs):
+    model, history = fit(toy_photographs, epochs=60)
+    baselines = metrics.trivial_baselines(toy_photographs, toy_photographs)
+    assert history[-1]["val_loss"] < 0.2 * min(baselines.values())
+    assert history[-1]["val_loss"] == pytest.approx(training.evaluate(model, toy_photographs))
+
+
+def test_the_first_losses_are_these(toy_photographs):
+    # Red when the learning rate, the optimiser, the loss' scale, the order of the
+    # photographs, the initialisation or batch normalisation changes.
+    _, history = fit(toy_photographs)
+    found = [row["train_loss"] for row in history]
+    assert found == pytest.approx(FIRST_LOSSES, rel=2e-3)
+
+
+FIRST_LOSSES = [0.03478, 0.02647, 0.02019, 0.01637]
+
+
+def test_a_seed_repeats_a_run_exactly_and_another_seed_does_not(toy_photographs):
+    one, history = fit(toy_photographs, flip=True, crop=8)
+    again, history_again = fit(toy_photographs, flip=True, crop=8)
+    assert history == history_again and same(one, again)
+    _, other = fit(toy_photographs, seed=1, flip=True, crop=8)
+    assert other != history
+
+
+def test_the_run_folder(toy_photographs, tmp_path):
+    _, history = fit(toy_photographs, tmp_path / "run")
+    found = rows(tmp_path / "run")
+    assert [tuple(row) for row in found] == [training.COLUMNS] * 4
+    assert [float(row["val_loss"]) for row in found] == [row["val_loss"] for row in history]
+    best = min(history, key=lambda row: row["val_loss"])
+    about = networks.read_about(tmp_path / "run" / "best.safetensors")
+    assert about == {"size": 16, "epoch": best["epoch"], "val_loss": best["val_loss"]}
+    names = {path.name for path in (tmp_path / "run").iterdir()} - {".lock"}
+    assert names == {"metrics.csv", "best.safetensors", "last.safetensors"}
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_in_the_third_epoch(monkeypatch):
+    evaluate, calls = loop.evaluate, []
+
+    def stopping(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 3:
+            raise Stopped
+        return evaluate(*args, **kwargs)
+
+    monkeypatch.setattr(loop, "evaluate", stopping)
+
+
+def test_a_stopped_run_goes_on_to_the_same_end(toy_photographs, tmp_path, monkeypatch):
+    settings = {"epochs": 6, "crop": 8, "flip": True, "cosine": True}
+    straight, history = fit(toy_photographs, tmp_path / "straight", **settings)
+
+    stop_in_the_third_epoch(monkeypatch)
+    with pytest.raises(Stopped):
+        fit(toy_photographs, tmp_path / "halting", **settings)
+    assert len(rows(tmp_path / "halting")) == 2
+    resumed, resumed_history = fit(toy_photographs, tmp_path / "halting", **settings)
+    assert resumed_history == history and same(resumed, straight)
+    assert rows(tmp_path / "halting") == rows(tmp_path / "straight")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.parametrize("optimizer", training.OPTIMIZERS)
+def test_every_optimizer_learns_and_goes_on_to_the_same_end(
+    toy_photographs, tmp_path, monkeypatch, optimizer
+):
+    rate = {"sgd": 0.1, "momentum": 0.03, "rmsprop": 1e-3, "adam": 1e-3}[optimizer]
+    more = {"optimizer": optimizer, "learning_rate": rate, "epochs": 6}
+    model, history = fit(toy_photographs, **more)
+    assert history[-1]["train_loss"] < 0.9 * history[0]["train_loss"]
+    stop_in_the_third_epoch(monkeypatch)
+    with pytest.raises(Stopped):
+        fit(toy_photographs, tmp_path, **more)
+    resumed, again = fit(toy_photographs, tmp_path, **more)
+    assert again == history and same(resumed, model)
+
+
+def test_a_killed_run_goes_on_to_the_same_end(tmp_path):
+    code = """
+import sys, torch
+from colorlib import data, networks, training
+photographs = data.pack(data.photos("samples", "val"), 16)
+torch.set_num_threads(1)
+torch.manual_seed(0)
+model = networks.build("baseline", width=0.125)
+settings = training.Settings(epochs=40, batch_size=4, flip=True)
+training.fit(model, photographs, photographs, settings, sys.argv[1])
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "killed")]
+    killed = subprocess.Popen(command)
+    while not (tmp_path / "killed" / "metrics.csv").exists() or len(
+        rows(tmp_path / "killed")
+    ) < 3:
+        assert killed.poll() is None, "ended before it could be killed"
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert len(rows(tmp_path / "killed")) < 40
+    subprocess.run(command, check=True)
+    photographs = data.pack(data.photos("samples", "val"), 16)
+    fit(photographs, tmp_path / "straight", epochs=40, flip=True)
+    assert rows(tmp_path / "killed") == rows(tmp_path / "straight")
+
+
+TOGETHER = """
+import json, sys, torch
+from colorlib import data, networks, training
+torch.set_num_threads(1)
+photographs = data.pack(data.photos("samples", "val"), 16)
+torch.manual_seed(0)
+model = networks.build("baseline", width=0.125, batch_norm=False)
+settings = training.Settings(epochs=6, batch_size=4, flip=True, crop=8, average=0.5)
+history = training.fit(model, photographs, photographs, settings, sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no distributed here")
+def test_two_processes_learn_what_one_does(tmp_path):
+    # Without batch normalisation, which on a CPU sees only a process' own share.
+    script = tmp_path / "together.py"
+    script.write_text(TOGETHER)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    subprocess.run([sys.executable, script, tmp_path / "one"], check=True)
+    subprocess.run([*launcher, script, tmp_path / "two"], check=True, capture_output=True)
+    one, two = rows(tmp_path / "one"), rows(tmp_path / "two")
+    assert len(one) == len(two) == 6
+    for column in ("train_loss", "val_loss"):
+        losses = [[float(row[column]) for row in found] for found in (one, two)]
+        assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+        assert losses[0][-1] != pytest.approx(losses[0][0], rel=1e-2)
+
+
+def test_processes_share_a_batch_and_count_by_what_they_hold(toy_photographs):
+    settings = training.Settings(batch_size=8)
+    found = [
+        list(augment.batches(toy_photographs, settings, 0, "cpu", training.Processes(rank, 3)))
+        for rank in range(3)
+    ]
+    sizes = [[len(L) for (L, _, _), _ in mine] for mine in found]
+    assert sizes == [[3], [3], [2]]
+    assert sum(share for ((_, share),) in found) == pytest.approx(3)
+    together = torch.cat([L for (((L, _, _), _),) in found])
+    ((alone, _, _), share) = next(augment.batches(toy_photographs, settings, 0))
+    assert share == 1 and torch.equal(together, alone)
+
+
+@pytest.mark.parametrize(("count", "fits"), [(3, True), (4, True), (5, False)])
+def test_more_processes_than_photographs_in_the_smallest_batch(toy_photographs, count, fits):
+    assert len(toy_photographs) == 8  # 13 batches of up to 5: 4 in the smallest
+    settings, processes = training.Settings(batch_size=5, repeats=8), training.Processes(0, count)
+    smallest = min(
+        len(L) for rank in range(count) for (L, _, _), _ in
+        augment.batches(toy_photographs, settings, 0, "cpu", training.Processes(rank, count))
+    )
+    assert bool(smallest) == fits
+    with nullcontext() if fits else pytest.raises(ColorlibError, match="so small a batch"):
+        loop._check(network(), toy_photographs, toy_photographs, settings, processes)
+
+
+FULL_DISK = """
+import resource, signal, sys, torch
+from colorlib import ColorlibError, data, networks, training
+photographs = data.pack(data.photos("samples", "val"), 16)
+model = networks.build("baseline", width=0.125)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # no file may grow beyond
+try:
+    training.fit(model, photographs, photographs, training.Settings(epochs=1), sys.argv[1])
+except ColorlibError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on files")
+def test_a_full_disk_is_one_sentence_and_keeps_the_last_checkpoint(tmp_path):
+    photographs = data.pack(data.photos("samples", "val"), 16)
+    model = network(width=0.125)
+    training.fit(model, photographs, photographs, training.Settings(epochs=1), tmp_path)
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    command = [sys.executable, "-c", FULL_DISK, tmp_path / "new"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "cannot be written" in done.stdout and done.stdout.count("\n") == 1, done.stderr
+    assert not (tmp_path / "new" / "last.safetensors").exists()
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == kept
+
+
+def test_a_damaged_checkpoint_is_refused(toy_photographs, tmp_path):
+    fit(toy_photographs, tmp_path, epochs=1)
+    last = tmp_path / "last.safetensors"
+    last.write_bytes(last.read_bytes()[:500])
+    with pytest.raises(ColorlibError, match="damaged"):
+        fit(toy_photographs, tmp_path, epochs=1)
+
+
+def test_the_average_is_what_is_judged_and_kept(toy_photographs, tmp_path):
+    model, history = fit(toy_photographs, tmp_path, epochs=3, average=0.9)
+    kept = networks.load_weights(tmp_path / "best.safetensors")
+    best = min(row["val_loss"] for row in history)
+    assert training.evaluate(kept, toy_photographs) == pytest.approx(best, rel=1e-2)
+    assert history[-1]["val_loss"] == pytest.approx(training.evaluate(model, toy_photographs))
+    plain, _ = fit(toy_photographs, epochs=3)
+    assert not same(model, plain)
+
+
+def embedded(photographs):
+    random = np.random.default_rng(0)
+    return photographs.with_embeddings(random.normal(size=(8, 2, 5)).astype(np.float32))
+
+
+def test_every_photograph_brings_its_own_embedding_and_its_mirror_image_the_other(
+    toy_photographs,
+):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)  # no symmetry
+    photographs = embedded(replace(toy_photographs, pixels=pixels))
+    plain = lab.normalize(photographs.lab())[0]
+    both = torch.stack((plain, plain.flip(-1)), dim=1)  # (8, 2, 1, 16, 16)
+    chosen = set()
+    for (L, embedding, _), _ in augment.batches(photographs, training.Settings(flip=True), 0):
+        for seen, found in zip(L, embedding, strict=True):
+            nearest = (both - seen).abs().sum(dim=(2, 3, 4)).argmin().item()
+            i, mirrored = divmod(nearest, 2)
+            assert torch.equal(found, torch.from_numpy(photographs.embeddings[i, mirrored]))
+            chosen.add((i, mirrored))
+    assert {i for i, _ in chosen} == set(range(8)) and {m for _, m in chosen} == {0, 1}
+
+
+@pytest.mark.parametrize("preset", ["fusion", "attention"])
+def test_a_network_with_a_prior_trains_stops_and_goes_on(
+    preset, toy_photographs, tmp_path, monkeypatch
+):
+    def trained(out):
+        torch.manual_seed(0)
+        model = networks.build(preset, width=0.125, embedding=5, coordinates=True)
+        settings = training.Settings(epochs=5, batch_size=4, flip=True, average=0.5)
+        return model, training.fit(model, photographs, photographs, settings, out)
+
+    photographs = embedded(toy_photographs)
+    straight, history = trained(tmp_path / "straight")
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    with monkeypatch.context() as patch:
+        stop_in_the_third_epoch(patch)
+        with pytest.raises(Stopped):
+            trained(tmp_path / "halting")
+    resumed, again = trained(tmp_path / "halting")
+    assert again == history and same(resumed, straight)
+
+
+def test_a_finished_run_is_not_trained_again(toy_photographs, tmp_path):
+    model, history = fit(toy_photographs, tmp_path)
+    again, history_again = fit(toy_photographs, tmp_path)
+    assert history_again == history and same(model, again)
+
+
+def test_other_settings_or_photographs_are_refused_and_told(toy_photographs, tmp_path):
+    fit(toy_photographs, tmp_path)
+    before = (tmp_path / "metrics.csv").read_bytes()
+    with pytest.raises(ColorlibError, match=r"learning_rate was 0\.001 and is 0\.002"):
+        fit(toy_photographs, tmp_path, learning_rate=2e-3)
+    with pytest.raises(ColorlibError, match="other training photographs or prior, there are other"):
+        fit(toy_photographs.select(range(4)), tmp_path)
+    with pytest.raises(ColorlibError, match="epochs was 4 and is 3"):  # it would undo an epoch
+        fit(toy_photographs, tmp_path, epochs=3)
+    assert (tmp_path / "metrics.csv").read_bytes() == before
+
+
+def test_a_run_can_be_trained_for_longer(toy_photographs, tmp_path):
+    fit(toy_photographs, tmp_path, epochs=2)
+    longer, history = fit(toy_photographs, tmp_path, epochs=5)
+    straight, all_at_once = fit(toy_photographs, epochs=5)
+    assert history == all_at_once and same(longer, straight)
+    _, more = fit(toy_photographs, tmp_path, epochs=6)  # the folder now knows of five
+    assert more[:5] == history and len(rows(tmp_path)) == 6
+
+
+def test_cosine_decay_cannot_be_trained_for_longer(toy_photographs, tmp_path):
+    fit(toy_photographs, tmp_path, epochs=2, cosine=True)
+    with pytest.raises(ColorlibError, match="epochs was 2 and is 3, cosine decay depends on"):
+        fit(toy_photographs, tmp_path, epochs=3, cosine=True)
+
+
+def test_a_checkpoint_from_before_a_setting_existed_goes_on(toy_photographs, tmp_path):
+    fit(toy_photographs, tmp_path, epochs=2)
+    last = tmp_path / "last.safetensors"
+    with safe_open(last, framework="pt") as file:
+        metadata, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}
+    run = json.loads(metadata["run"])
+    del run["settings"]["average"], run["network"]["head"]
+    save_file(tensors, last, metadata | {"run": json.dumps(run)})
+    _, history = fit(toy_photographs, tmp_path, epochs=3)
+    assert history == fit(toy_photographs, epochs=3)[1]
+    run["settings"]["average"] = 0.9  # it had another value
+    save_file(tensors, last, metadata | {"run": json.dumps(run)})
+    with pytest.raises(ColorlibError, match=r"average was 0\.9 and is 0\.0"):
+        fit(toy_photographs, tmp_path, epochs=3)
+
+
+def test_a_checkpoint_of_the_first_version_goes_on(toy_photographs, tmp_path):
+    """There, the last convolution was the decoder's, and validation had another name."""
+    settings = {"average": 0.5, "flip": True}
+    straight, history = fit(toy_photographs, epochs=4, **settings)
+    fit(toy_photographs, tmp_path, epochs=2, **settings)
+    last = tmp_path / "last.safetensors"
+    with safe_open(last, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {k.replace("head.last.", "decoder.6."): file.get_tensor(k) for k in file.keys()}
+    assert len([name for name in tensors if "decoder.6." in name]) == 4
+    run = json.loads(metadata["run"])
+    run["held-out photographs or prior"] = run.pop("validation photographs or prior")
+    for name in ("encoder", "decoder", "head"):
+        del run["network"][name]
+    save_file(tensors, last, metadata | {"run": json.dumps(run)})
+    resumed, again = fit(toy_photographs, tmp_path, epochs=4, **settings)
+    assert again == history and same(resumed, straight)
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from colorlib.training import RunFolder
+with RunFolder(Path(sys.argv[1]), {}).locked():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_folder_that_is_being_trained_into_is_refused_until_its_process_ends(
+    toy_photographs, tmp_path
+):
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(ColorlibError, match="another process is training into"):
+            fit(toy_photographs, tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} == {".lock"}
+    finally:
+        holder.kill()
+        holder.wait()
+    assert len(fit(toy_photographs, tmp_path)[1]) == 4
+
+
+def test_a_run_is_kept_in_a_folder_that_may_be_written(toy_photographs, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ColorlibError, match="cannot be written"):
+        fit(toy_photographs, tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize(("which", "batch_size"), [([0, 1, 2], 1), ([0], 16)])
+def test_batches_too_small_for_batch_normalisation_are_one_sentence(
+    toy_photographs, which, batch_size
+):
+    small = replace(toy_photographs, pixels=toy_photographs.pixels[:, :8, :8]).select(which)
+    settings = training.Settings(epochs=1, batch_size=batch_size)
+    with pytest.raises(ColorlibError, match="more than one photo of 8 pixels a batch"):
+        training.fit(network(), small, small, settings)
+    plain = network(batch_norm=False)
+    assert len(training.fit(plain, small, small, settings)) == 1
+    assert len(training.fit(network(), small.select([0] * 3), small, training.Settings(epochs=1)))
+
+
+def test_a_loss_that_is_no_number_is_one_sentence_and_keeps_the_last_good_epoch(
+    toy_photographs, tmp_path, monkeypatch
+):
+    fit(toy_photographs, tmp_path, epochs=1)
+    kept = (tmp_path / "last.safetensors").read_bytes()
+    monkeypatch.setattr(loop, "train_epoch", lambda *_: math.nan)
+    with pytest.raises(ColorlibError, match="no longer a number in epoch 1"):
+        fit(toy_photographs, tmp_path / "other")
+    assert (tmp_path / "last.safetensors").read_bytes() == kept
+    assert not (tmp_path / "other" / "last.safetensors").exists()
+
+
+def batches(photographs, epoch=0, **settings):
+    found = augment.batches(photographs, training.Settings(**settings), epoch)
+    return [(L, ab) for (L, _, ab), _ in found]
+
+
+def one_photograph(pixels, times=100):
+    """A gray photograph (S, S) of values 0..255, so often."""
+    rgb = np.asarray(pixels, np.uint8)[None, :, :, None].repeat(3, axis=3)
+    return Packed(rgb, ("a",) * times, "key", np.zeros(times, int))
+
+
+def test_every_photograph_is_seen_as_often_as_asked_in_a_new_order(toy_photographs):
+    found = batches(toy_photographs, batch_size=3, repeats=2)
+    assert [len(L) for L, _ in found] == [3, 3, 3, 3, 2, 2]
+    seen = torch.cat([torch.cat(pair, dim=1) for pair in found]).flatten(1).tolist()
+    all_photographs = torch.cat(lab.normalize(toy_photographs.lab()), dim=1).flatten(1).tolist()
+    assert sorted(seen) == sorted(all_photographs * 2)
+    (one, _), (other, _) = (batches(toy_photographs, epoch, batch_size=8)[0] for epoch in (0, 1))
+    assert not torch.equal(one, other) and torch.isclose(one.sum(), other.sum(), rtol=1e-4)
+
+
+def test_crops_are_cut_from_the_photograph_and_move():
+    photographs = one_photograph(np.arange(16 * 16).reshape(16, 16))
+    levels = lab.normalize(photographs.lab([0]))[0][0, 0]
+    ((crops, _),) = batches(photographs, batch_size=100, crop=8)
+    assert crops.shape == (100, 1, 8, 8)
+    corners = set()
+    for crop in crops[:, 0]:
+        y, x = divmod((levels - crop[0, 0]).abs().argmin().item(), 16)
+        corners.add((y, x))
+        assert torch.equal(crop, levels[y : y + 8, x : x + 8])
+    assert len(corners) > 40
+
+
+def test_scaled_crops_cover_from_that_share_to_the_whole():
+    columns = np.tile(np.arange(64) * 4, (64, 1))  # what a crop covers shows in its range
+    ((L, ab),) = batches(one_photograph(columns), batch_size=100, crop=16, scale=0.25)
+    assert L.shape == (100, 1, 16, 16) and ab.shape == (100, 2, 16, 16)
+    light = (lab.lab_to_rgb(lab.denormalize(L, ab))[:, 0] * 255).mean(1)
+    share = (light[:, -1] - light[:, 0]) / 4 / 63
+    assert 0.15 < share.min() < 0.4 and 0.85 < share.max() < 1.01
+    assert share.std() > 0.15
+
+
+def test_flips_mirror_about_half_of_the_photographs():
+    photographs = one_photograph(np.arange(16 * 16).reshape(16, 16))
+    ((found, _),) = batches(photographs, batch_size=100, flip=True)
+    plain = lab.normalize(photographs.lab([0]))[0][0]
+    mirrored = sum(torch.equal(L, plain.flip(-1)) for L in found)
+    assert mirrored + sum(torch.equal(L, plain) for L in found) == 100
+    assert 30 < mirrored < 70
+
+
+def test_exposure_changes_lightness_by_powers_and_no_colour(toy_photographs):
+    photographs = toy_photographs.select([0] * 200)
+    ((L, ab),) = batches(photographs, batch_size=200, exposure=0.5)
+    plain, colour = lab.normalize(toy_photographs.lab([0]))
+    assert torch.equal(ab, colour.expand(200, -1, -1, -1))
+    powers = ((L + 1) / 2).log() / ((plain + 1) / 2).log()
+    assert torch.allclose(powers, powers[:, :, :1, :1].expand_as(powers), rtol=1e-2)
+    one_each = powers[:, 0, 0, 0].log()
+    assert -0.5 <= one_each.min() < -0.4 and 0.4 < one_each.max() <= 0.5
+
+
+def test_the_cosine_ends_near_zero():
+    settings = training.Settings(epochs=10, learning_rate=1.0, cosine=True)
+    rates = [loop._learning_rate(settings, epoch) for epoch in range(10)]
+    assert rates[0] == 1 and rates == sorted(rates, reverse=True) and 0 < rates[-1] < 0.03
+
+
+def test_evaluation_does_not_depend_on_the_batch_size(toy_photographs):
+    model = network()
+    losses = [training.evaluate(model, toy_photographs, size) for size in (1, 3, 8)]
+    assert losses == pytest.approx([losses[0]] * 3, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"batch_size": -1},
+        {"learning_rate": 0},
+        {"crop": 12},
+        {"repeats": 0},
+        {"scale": 0.5},
+        {"crop": 8, "scale": 1.5},
+        {"exposure": -1},
+        {"exposure": math.inf},
+        {"average": 1.0},
+    ],
+)
+def test_bad_settings_are_refused(wrong):
+    with pytest.raises(ColorlibError):
+        training.Settings(**wrong)
+
+
+def test_a_crop_larger_than_the_photographs_is_refused(toy_photographs):
+    with pytest.raises(ColorlibError, match="does not fit"):
+        fit(toy_photographs, crop=24)
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_bf16_trains_as_well(toy_photographs, bf16):
+    _, history = fit(toy_photographs, epochs=40, bf16=bf16)
+    assert history[-1]["val_loss"] < 0.5 * history[0]["val_loss"]
+
+
+def test_a_settled_network_normalises_by_the_photographs(toy_photographs):
+    torch.manual_seed(0)
+    network = networks.build("baseline", width=0.125)
+    L, _ = lab.normalize(toy_photographs.lab())
+    with torch.no_grad():
+        wanted = network.train()(L)
+    training.update_batch_norm(network, toy_photographs)
+    assert not network.training
+    torch.manual_seed(0)
+    fresh = networks.build("baseline", width=0.125).eval()
+    with torch.no_grad():  # averages keep the unbiased variance, batches the biased one
+        settled, unsettled = ((n(L) - wanted).norm() / wanted.norm() for n in (network, fresh))
+    assert settled < 0.2 < 2 * settled < unsettled
+    assert {m.momentum for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)} == {0.1}
