@@ -9,11 +9,11 @@
 # %% [markdown]
 # # Colorizing photographs with attention
 #
-# A grayscale photograph says how light every point was. What colour it
-# was, it does not say; and yet you can guess that the sky was blue and
-# the grass green, because you recognise what you see. This book teaches a
-# network to guess as you do. It follows one paper, quotes it, fills its
-# gaps, and re-runs it:
+# A grayscale photograph says how light every point was. What colour it was,
+# it does not say; and yet you can guess that the sky was blue and the grass
+# green, because you recognise the objects. This book teaches a network to
+# guess as you do. It follows one paper, quotes it, fills its gaps, and
+# re-runs it:
 #
 # > V. Lakhani, *Automatic colorization of gray-scale images using deep
 # > attention models*, Rochester Institute of Technology.
@@ -21,9 +21,12 @@
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
 import importlib.util
+import os
 import subprocess
 import sys
 
+# Threads that wait leave the processor to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if importlib.util.find_spec("colorlib") is None:
     source = "https://github.com/colorlib/attention-colorization"
     subprocess.check_call(
@@ -32,30 +35,31 @@ if importlib.util.find_spec("colorlib") is None:
     )
 
 # %% tags=["hide-input"]
-from colorlib import claims, colorize, data, figures, widgets
+from colorlib import colorize, data
+from colorlib.book import figures, widgets
+from colorlib.experiments import claims
 
-# %% mystnb={"figure": {"caption": "Left: what the network is given. Middle: what it paints, with the weights that come with the library. Right: the photograph. None of the three photographs was used in training.", "name": "fig-first-light"}, "image": {"alt": "Three photographs in rows: a large tree on a lawn, the Eiffel Tower under a blue sky, a path through a park; each in gray, as painted by the network, and in true colour."}}
-held_out = {
+# %% mystnb={"figure": {"caption": "Left: what the network is given. Middle: what it predicts, with the weights that come with the library. Right: the photograph. None of the three photographs was used in training.", "name": "fig-first-light"}, "image": {"alt": "Three photographs in rows: a large tree on a lawn, the Eiffel Tower under a blue sky, a path through a park; each in gray, as colorized by the network, and in true colour."}}
+test_photos = {
     photo.name: photo for photo in data.photos("samples", "test")
 }
 names = ("campus/holdout/P1070508.png", "eiffel-1.png", "parks.png")
-some = data.pack([held_out[name] for name in names], 192)
+some = data.pack([test_photos[name] for name in names], 192)
 gray = figures.gray(some.lab())
-painted = figures.batch(
+predicted = figures.batch(
     [colorize(image) for image in figures.images(gray)]
 )
 figures.grid({
-    "gray": gray, "painted": painted, "photograph": some.lab()
+    "gray": gray, "predicted": predicted, "photograph": some.lab()
 })
 
 # %% [markdown]
-# Move the slider: left of it is what the network painted, right of it the
-# photograph.
+# Move the slider: left of it is the prediction, right of it the photograph.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 widgets.compare(
-    figures.images(painted)[1], figures.images(some.lab())[1],
-    ("painted", "photograph"), "The Eiffel Tower", "eiffel",
+    figures.images(predicted)[1], figures.images(some.lab())[1],
+    ("predicted", "photograph"), "The Eiffel Tower", "eiffel",
 )
 
 # %% [markdown]
@@ -77,8 +81,8 @@ widgets.compare(
 # recognises is *fused* into the encoder's map, at every position
 # ([chapter 4](04-fusion.ipynb)).
 #
-# **Attention.** Every position of the map may look at all others, and
-# weighs them by a softmax over scores. This is the paper's own step:
+# **Attention.** Every position of the map attends to all positions,
+# weighted by a softmax over scores. This is the paper's own step:
 #
 # > we show for the first time that adding attention mechanisms to this
 # > will help the model distinguish better between the objects inside the
@@ -92,19 +96,19 @@ widgets.compare(
 # > our model gives slightly better results as compared to the baseline
 # > model, it is more aesthetically pleasing (section 5)
 #
-# Is that so? The paper leaves much open: layer sizes, what attends to
-# what, whether held-out photographs agree. Where it is silent we decide
-# and say so; where it can be read two ways we try to run both; where we
-# find otherwise, we report it.
+# Is that so? The paper leaves much open: layer sizes, what attends to what,
+# whether the loss on validation photographs agrees. Where it is silent we
+# decide and say so; where it can be read two ways we try to run both; where
+# we find otherwise, we report it.
 
 # %% [markdown]
-# ## What held
+# ## Which claims held
 #
-# Each claim of the paper, and what became of it on photographs that were
-# held out, with three seeds, at a size that two CPU cores can train (64 x 64
-# pixels). *Not reproduced* means that we saw no difference that could not
-# be luck, or the opposite. [Chapter 6](06-replication.ipynb) shows the runs,
-# [chapter 7](07-claims.ipynb) the rule and the numbers behind each line.
+# Each claim of the paper, and our verdict on test photographs, with three
+# seeds, at a size that two CPU cores can train (64 x 64 pixels). *Not
+# reproduced* means that we saw no difference beyond chance, or the
+# opposite. [Chapter 6](06-replication.ipynb) shows the runs, [chapter
+# 7](07-claims.ipynb) the rule and the numbers behind each line.
 
 # %% tags=["hide-input"]
 figures.table(
@@ -135,9 +139,9 @@ figures.table(
 # :::
 #
 # A page trains a real network on real photographs, but a minute on a CPU
-# does not make a good one. So the book always says which picture comes
-# from which scale, and always shows what it costs to do nothing: *gray*
-# and *mean colour* stand in every comparison of losses.
+# does not make a good one. So the book always says which picture comes from
+# which scale, and puts two [trivial baselines](notation.md#words), *gray*
+# and *mean colour*, into every comparison of losses.
 
 # %% [markdown]
 # ## How to read it

@@ -17,9 +17,12 @@
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
 import importlib.util
+import os
 import subprocess
 import sys
 
+# Threads that wait leave the processor to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if importlib.util.find_spec("colorlib") is None:
     source = "https://github.com/colorlib/attention-colorization"
     subprocess.check_call(
@@ -31,7 +34,8 @@ if importlib.util.find_spec("colorlib") is None:
 import torch
 from skimage.color import rgb2lab
 
-from colorlib import data, figures, lab, widgets
+from colorlib import data, lab
+from colorlib.book import figures, widgets
 
 # %% [markdown]
 # ## What the paper says
@@ -85,11 +89,11 @@ for name, x, y in (
     print(f"{name}: {correlation(x, y):+.2f}")
 
 # %% [markdown]
-# Red, green and blue nearly repeat each other; lightness says next to
-# nothing about colour, as far as a straight line can tell. (Chapter 8 tries
-# the best table from L to colour, and finds it no better than one constant.)
-# So a network that is to find colour in L must look further than one pixel:
-# it must recognise what it sees.
+# Red, green and blue nearly repeat each other; the correlation of lightness
+# with colour is weak. (Chapter 8 tries the best table from L to colour, and
+# finds it no better than one constant.) So a network that is to find colour
+# in L must use more than one pixel: it must recognise what the photograph
+# shows.
 
 # %% [markdown]
 # ## From sRGB to Lab, step by step
@@ -197,11 +201,11 @@ print("target", tuple(ab.shape), f"{ab.min():+.2f} to {ab.max():+.2f},"
 
 # %% [markdown]
 # Most targets are small: photographs are not made of pure sRGB primaries.
-# Keep this in mind for chapter 3, where a network that answers zero
-# everywhere is hard to beat.
+# Keep this in mind for chapter 3, where predicting zero everywhere is hard
+# to beat.
 
 # %% [markdown]
-# ## Does the eye care?
+# ## Does the eye notice?
 #
 # > human eyes are more sensitive to detecting edges by seeking contrast
 # > in brightness as compared to seeking contrast between color channel
@@ -229,16 +233,16 @@ figures.grid({
 })
 
 # %% [markdown]
-# This is why colorization is possible at all with a modest network:
-# colour may be coarse as long as L is exact, and L we have. (Not as coarse
-# as here, if what is coloured is small: the tulips fade.) It is also
-# why JPEG files keep colour at half resolution, and why our network can
-# afford to predict a and b coarsely and enlarge them.
+# This is why colorization is possible at all with a modest network: colour
+# may be coarse as long as L is exact, and L is given. (Not as coarse as
+# here, if what is coloured is small: the tulips fade.) It is also why JPEG
+# files keep colour at half resolution, and why our network can afford to
+# predict a and b coarsely and enlarge them.
 #
-# Two mistakes are made often enough to know their looks: swapping a and
-# b, and flipping the sign of one of them.
+# Two mistakes are common: swapping a and b, and flipping the sign of one of
+# them.
 
-# %% mystnb={"figure": {"caption": "What two common mistakes look like. A network trained with either of them learns perfectly well, and paints the wrong world.", "name": "fig-mistakes"}, "image": {"alt": "The tulip bed and the house: as photographed; with a and b swapped, where leaves turn violet, tulips orange and the sky green; with b negated, where leaves turn teal, tulips magenta and the sky orange."}}
+# %% mystnb={"figure": {"caption": "What two common mistakes look like. A network trained with either of them learns as well, and predicts wrong colours.", "name": "fig-mistakes"}, "image": {"alt": "The tulip bed and the house: as photographed; with a and b swapped, where leaves turn violet, tulips orange and the sky green; with b negated, where leaves turn teal, tulips magenta and the sky orange."}}
 figures.grid({
     "photograph": batch,
     "a and b swapped": batch[:, [0, 2, 1]],
@@ -303,7 +307,7 @@ print("gradient finite at black and white:",
 # **3.** Halve the chroma of a photograph without changing its lightness.
 #
 # :::{dropdown} Solution
-# `figures.recolour(batch, lab.normalize(batch)[1] / 2)`: divide a and b
-# by two, keep L. Chapter 8 will meet pictures like this: dull colours are
-# what a network paints when it is not sure.
+# `figures.recolour(batch, lab.normalize(batch)[1] / 2)`: divide a and b by
+# two, keep L. Chapter 8 will meet pictures like this: dull colours are what
+# a network predicts when it is not sure.
 # :::

@@ -10,17 +10,20 @@
 # # 2 Photographs
 #
 # *What you will be able to do:* name the data sets of the paper and what
-# stands in for them here; hold photographs out so that a result means
-# something; pack thousands of photographs so that training never waits
-# for them; say why the classifier of chapter 4 must be shown gray. *Runs
-# in* a quarter of a minute on two CPU cores.
+# stands in for them here; split photographs into training, validation and
+# test, so that a result means something; pack thousands of photographs so
+# that training never waits for them; say why the classifier of chapter 4
+# must be shown gray. *Runs in* a quarter of a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
 import importlib.util
+import os
 import subprocess
 import sys
 
+# Threads that wait leave the processor to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if importlib.util.find_spec("colorlib") is None:
     source = "https://github.com/colorlib/attention-colorization"
     subprocess.check_call(
@@ -35,7 +38,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from colorlib import data, figures, lab, metrics
+from colorlib import data, lab, metrics
+from colorlib.book import figures
 
 # %% [markdown]
 # ## What the paper says
@@ -82,26 +86,28 @@ train, val, test = (
     data.pack(data.photos("samples", split), 96)
     for split in data.SPLITS
 )
-print(len(train), "to train on,", len(val), "to choose when to stop,",
-      len(test), "to report")
+print(len(train), "for training,", len(val), "for validation,",
+      len(test), "for testing")
 
 # %% mystnb={"figure": {"caption": "The photographs that networks are trained on.", "name": "fig-train-photos"}, "image": {"alt": "Contact sheet of 32 small colour photographs: brick and sandstone campus buildings, tulips and other flowers, a road, rocks, a brick wall, tomato plants."}}
 figures.sheet(train.lab())
 
-# %% mystnb={"figure": {"caption": "The photographs that are never trained on: first the six used to choose when to stop, then the ten on which results are reported.", "name": "fig-held-out-photos"}, "image": {"alt": "Contact sheet of 16 small colour photographs: campus buildings and palms, tulips, a white church, the Eiffel Tower twice, a path through a park."}}
+# %% mystnb={"figure": {"caption": "The photographs that are never trained on: first the six for validation, which choose when to stop, then the ten for testing, on which results are reported.", "name": "fig-validation-test-photos"}, "image": {"alt": "Contact sheet of 16 small colour photographs: campus buildings and palms, tulips, a white church, the Eiffel Tower twice, a path through a park."}}
 figures.sheet(torch.cat((val.lab(), test.lab())))
 
 # %% [markdown]
-# ## What held out means
+# ## Training, validation, test
 #
-# The split is by whole photographs. Cutting one photograph into training
-# and test crops would let the network remember the colour of *this* wall
-# and would call it knowledge. The five campus photographs in the test
-# list are those that the toolbox's author put into a folder named
-# `holdout`. They are easy ones, though: the same campus, the same
-# afternoon.
+# A network learns from the *training* photographs. The loss on the
+# [*validation*](notation.md#words) photographs decides when to stop. The
+# *test* photographs are used once, to report. The split is by whole
+# photographs. Were one photograph cut into training and test crops, the
+# network could remember the colour of *this* wall, and the test would not
+# notice. The five campus photographs in the test list are those that the
+# toolbox's author put into a folder named `holdout`. They are easy ones,
+# though: the same campus, the same afternoon.
 
-# %% mystnb={"figure": {"caption": "The five campus photographs of the test list (top) over training photographs taken a moment before or after (bottom). No photograph appears twice, but places do: results on this small set say how well a network colours more of the same, which the paper calls training and testing on similar images. Chapter 6 asks about the rest of the world.", "name": "fig-neighbours"}, "image": {"alt": "Five pairs of small photographs, one above the other: brick building, brick and sandstone building, tree on a lawn, palms, palms with a concrete building. Each pair shows the same place from another angle."}}
+# %% mystnb={"figure": {"caption": "The five campus photographs of the test list (top) over training photographs taken a moment before or after (bottom). No photograph appears twice, but places do: results on this small set say how well a network colorizes photographs of the same places, which the paper calls training and testing on similar images. Chapter 6 tests on other kinds of photographs too.", "name": "fig-neighbours"}, "image": {"alt": "Five pairs of small photographs, one above the other: brick building, brick and sandstone building, tree on a lawn, palms, palms with a concrete building. Each pair shows the same place from another angle."}}
 def stems(photographs):
     return [Path(name).stem for name in photographs.names]
 
@@ -116,10 +122,10 @@ figures.sheet(
 
 # %% [markdown]
 # For a folder of your own, or a collection without a published split, the
-# rule is: order the files by the SHA-256 of their bytes; the first tenth
-# is tested on, the next tenth is for choosing when to stop, the rest is
-# trained on. A hash is as good as a die, and everybody throws the same
-# number. Renaming or copying the folder changes nothing:
+# rule is: order the files by the SHA-256 of their bytes; the first tenth is
+# for testing, the next for validation, the rest for training. A hash is as
+# good as a random number, and everybody gets the same one. Renaming or
+# copying the folder changes nothing:
 
 # %%
 with tempfile.TemporaryDirectory() as folder:
@@ -145,11 +151,12 @@ with tempfile.TemporaryDirectory() as folder:
 # proportions: the shorter side is resized, the middle is cut out.
 #
 # The first of the two versions is for the ImageNet classifier of chapter 4.
-# Three channels, so in colour? Elsewhere the paper calls it "224x224x1 RGB"
-# (section 3.1). The classifier must be shown gray: its answer is handed to
-# the network that is to predict the colours, and from a colour photograph
-# that answer would give some of them away. A photograph that was gray from
-# the start has none to give. Chapter 4 measures the leak.
+# Three channels, so in colour? In another place the paper calls it
+# "224x224x1 RGB" (section 3.1). The classifier must be shown gray: its
+# answer is handed to the network that is to predict the colours, and from a
+# colour photograph that answer would give some of them away. A photograph
+# that was gray from the start has none to give. Chapter 4 measures the
+# leak.
 #
 # Decoding and resizing a photograph anew in every epoch would keep a GPU
 # waiting. `data.pack` does both once, and writes one file of bytes
@@ -168,16 +175,15 @@ print("target: ", tuple(ab.shape), ab.dtype)
 
 # %% [markdown]
 # The file's name is a hash of the photographs' contents, their order and
-# the size, so a changed photograph can never be answered from an old
-# file.
+# the size, so an old file is never used for a changed photograph.
 #
 # ## How much colour is there?
 #
 # Chroma, $\sqrt{a^2 + b^2}$, is the distance from gray. Photographs that
-# have none teach a network to paint nothing; `Packed.colourful` leaves
-# them out.
+# have none teach a network to predict gray; `Packed.colourful` leaves them
+# out.
 
-# %% mystnb={"figure": {"caption": "Mean chroma of each training photograph, in Lab units. A network that always answers gray is wrong by this much.", "name": "fig-chroma"}, "image": {"alt": "Bar chart with one horizontal bar for each of 32 training photographs, sorted; the roof is near 3, most campus photographs near 10, flowers and tomatoes between 20 and 40."}}
+# %% mystnb={"figure": {"caption": "Mean chroma of each training photograph, in Lab units. A network that always predicts gray is wrong by this much.", "name": "fig-chroma"}, "image": {"alt": "Bar chart with one horizontal bar for each of 32 training photographs, sorted; the roof is near 3, most campus photographs near 10, flowers and tomatoes between 20 and 40."}}
 chroma = dict(zip(train.names, train.chroma(), strict=True))
 chroma = {
     Path(name).stem: chroma[name]
@@ -191,24 +197,24 @@ for least in (0, 5, 10):
           len(train.colourful(least)), "photographs")
 
 # %% [markdown]
-# ## The yardsticks
+# ## Trivial baselines
 #
-# Before any network is trained, we ask what it must beat. Two predictions
-# need no network at all: **gray**, $a = b = 0$ everywhere, and **mean
-# colour**, the average a and b of the training photographs painted over
-# everything. The error is the paper's (section 4.2), the mean squared
-# error of $ab/128$; its root, times 128, is the typical error of a or b
-# in Lab units.
+# Before any network is trained, we ask what it must beat. Two predictions,
+# the *trivial baselines*, need no network: **gray**, $a = b = 0$
+# everywhere, and **mean colour**, the average a and b of the training
+# photographs everywhere. The error is the paper's (section 4.2), the mean
+# squared error of $ab/128$; its root, times 128, is the typical error of a
+# or b in Lab units.
 
 # %%
-rows = metrics.yardsticks(train, test)
-for name, mse in rows.items():
+baselines = metrics.trivial_baselines(train, test)
+for name, mse in baselines.items():
     units = metrics.rmse_in_lab(mse)
     print(f"{name:12} {mse:.3g}  {units:.3g} Lab units")
 a, b = metrics.mean_colour(train) * lab.AB_SCALE
 print(f"mean colour: a = {a:.1f}, b = {b:.1f}")
 
-# %% mystnb={"figure": {"caption": "Four test photographs as the yardsticks paint them. The mean colour of these training photographs is a dull olive.", "name": "fig-yardsticks"}, "image": {"alt": "Four photographs in three columns: gray, tinted evenly olive, and in true colour."}}
+# %% mystnb={"figure": {"caption": "Four test photographs as the trivial baselines predict them. The mean colour of these training photographs is a dull olive.", "name": "fig-trivial-baselines"}, "image": {"alt": "Four photographs in three columns: gray, tinted evenly olive, and in true colour."}}
 some = test.lab()[[1, 2, 5, 8]]
 mean = metrics.mean_colour(train).view(1, 2, 1, 1)
 mean = mean.expand(len(some), 2, *some.shape[2:])
@@ -223,14 +229,14 @@ figures.grid({
 # there is for squared error, and averages of many colours are dull. The
 # paper will report results of "very low saturation or [...] biased towards
 # brown color" (section 5): that is what squared error asks of a network
-# that cannot tell what it sees. Chapter 8 returns to it.
+# that does not recognise the photograph. Chapter 8 returns to it.
 
 # %% [markdown]
 # ## Summary
 #
 # - The paper's photographs cannot be named; ours can, down to the byte.
-# - Hold out whole photographs, choose on one held-out list and report on
-#   another, and say how similar they are to the training ones.
+# - Split by whole photographs; choose on the validation list, report on the
+#   test list, and say how similar both are to the training photographs.
 # - Pack once, read without decoding.
 # - Gray and mean colour are what every network has to beat.
 

@@ -7,21 +7,24 @@
 # ---
 
 # %% [markdown]
-# # 4 A second opinion: fusing a global prior
+# # 4 Fusing a global prior
 #
-# *What you will be able to do:* ask an ImageNet classifier what it sees
-# in a gray photograph, and show that colour would leak the answer; check
+# *What you will be able to do:* ask an ImageNet classifier what a gray
+# photograph shows, and demonstrate that colour would leak the answer; check
 # the fusion layer by hand and say what it amounts to; recognise a common
 # mistake of preprocessing by one number; train a network with and without
-# the prior and find out whether it listens. *Runs in* about a minute on
-# two CPU cores.
+# the prior and find out whether it uses it. *Runs in* about a minute on two
+# CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
 import importlib.util
+import os
 import subprocess
 import sys
 
+# Threads that wait leave the processor to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if importlib.util.find_spec("colorlib") is None:
     source = "https://github.com/colorlib/attention-colorization"
     subprocess.check_call(
@@ -37,7 +40,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from colorlib import data, figures, lab, metrics, models, priors, train
+from colorlib import data, lab, metrics, networks, priors, training
+from colorlib.book import figures
 
 # %% [markdown]
 # ## What the paper says
@@ -56,11 +60,10 @@ from colorlib import data, figures, lab, metrics, models, priors, train
 # > will use some convolutional kernels to this product so that we get an
 # > output of appropriate size. (section 3.5)
 #
-# *What it says:* besides the encoder, each of whose positions sees a piece
-# of 75 x 75 pixels,
-# a network that was trained to tell a thousand kinds of things apart looks
-# at the whole of it. Its answer, one vector, goes to every position of the
-# encoder's map.
+# *What it says:* each position of the encoder's map has a receptive field
+# of 75 x 75 pixels. A second network, trained to tell a thousand kinds of
+# things apart, is given the whole photograph. Its answer, one vector, goes
+# to every position of the encoder's map.
 #
 # *What we had to guess:* what the classifier is shown, which of its
 # outputs is "this output", how often is "a few times", and which kernels.
@@ -68,7 +71,7 @@ from colorlib import data, figures, lab, metrics, models, priors, train
 # the vector once for every position and uses 1x1 kernels; so do we.
 
 # %% [markdown]
-# ## What a classifier sees in a gray photograph
+# ## What a classifier recognises in a gray photograph
 #
 # The paper's Inception-ResNet-v2 has to be fetched from the site where
 # timm, the library of classifiers used here, keeps its weights. So that
@@ -77,7 +80,7 @@ from colorlib import data, figures, lab, metrics, models, priors, train
 # None` below: no file is needed). Both were trained on photographs in
 # colour. We show it four, in gray as our network will use it, and in
 # colour. Its answer, a thousand numbers called *logits*, one a class, is
-# the *embedding* of the photograph.
+# the [*embedding*](notation.md#words) of the photograph.
 
 # %%
 prior = priors.Prior()
@@ -97,7 +100,7 @@ in_colour = prior.see(lab.lab_to_rgb(some))
 print("embeddings:", tuple(in_gray.shape))
 
 
-def said(logits, top=3):
+def top_classes(logits, top=3):
     """The likeliest classes, one a line, for each photograph."""
     return ["\n".join(f"{name} {p:.0%}" for name, p in best)
             for best in priors.classes(logits, top)]
@@ -106,7 +109,7 @@ def said(logits, top=3):
 # %% mystnb={"figure": {"caption": "Four training photographs and the three ImageNet classes that the classifier finds likeliest: in gray (top) and in colour (bottom).", "name": "fig-prior-classes"}, "image": {"alt": "Four photographs in gray, above the same four in colour, with three class names and probabilities below each. Palace: palace in both. Rocks: stone wall in gray, undecided in colour. Tomatoes: picket fence, pot, barrow in gray; pot in colour. Tulips: barrow, tricycle, plow in gray; hip, bell pepper, pot in colour."}}
 figures.sheet(
     torch.cat((figures.gray(some), some)),
-    said(in_gray) + said(in_colour), columns=4,
+    top_classes(in_gray) + top_classes(in_colour), columns=4,
 )
 
 # %% [markdown]
@@ -121,13 +124,13 @@ figures.sheet(
 # ## Why gray: the leak
 #
 # "224x224x1 RGB" can be read as gray in three channels or, as section 3.6
-# suggests (chapter 2), as the colour photograph itself. Suppose it were. We
-# turn all hues of one photograph in the plane of a and b, by a quarter, a
-# half and three quarters of a circle. (Its chroma is halved first, or a
-# screen could not show many of the turned colours, and clipping them would
-# change L, too.) L stays the same, so the encoder cannot notice. Does the
-# embedding? (`prior.see` shows the classifier a
-# picture as it is; only this page calls it.)
+# suggests (chapter 2), as the colour photograph itself. Suppose it were the
+# latter. We turn all hues of one photograph in the plane of a and b, by a
+# quarter, a half and three quarters of a circle. (Its chroma is halved
+# first, or a screen could not show many of the turned colours, and clipping
+# them would change L, too.) L stays the same, so the encoder cannot notice.
+# Does the embedding? (`prior.see` shows the classifier a picture as it is;
+# only this page calls it.)
 
 # %%
 def turned(photo, degrees):
@@ -140,30 +143,30 @@ def turned(photo, degrees):
 angles = (0, 90, 180, 270)
 pale = some[3] * torch.tensor([1, 0.5, 0.5])[:, None, None]
 hues = torch.stack([turned(pale, degrees) for degrees in angles])
-sees_colour = prior.see(lab.lab_to_rgb(hues))
-sees_L = prior(lab.normalize(hues)[0])
+from_colour = prior.see(lab.lab_to_rgb(hues))
+from_L = prior(lab.normalize(hues)[0])
 between = torch.pdist(in_colour).mean()
 print("change of the embedding, 1 = from one photograph to another")
-print("hues turned by  sees colour  sees L")
+print("hues turned by  from colour  from L")
 for i, degrees in enumerate(angles):
-    moved = [(e[i] - e[0]).norm() / between
-             for e in (sees_colour, sees_L)]
-    print(f"{degrees:14}  {moved[0]:11.2f}  {moved[1]:6.2f}")
+    change = [(e[i] - e[0]).norm() / between
+              for e in (from_colour, from_L)]
+    print(f"{degrees:14}  {change[0]:11.2f}  {change[1]:6.2f}")
 
-# %% mystnb={"figure": {"caption": "One photograph, its chroma halved, with its hues turned, and the likeliest class if the classifier sees the colours (first line) and if it sees L alone (second line).", "name": "fig-leak"}, "image": {"alt": "Four versions of a photograph of tulips, in true and in three false colourings. The first line of text below them changes: hip, pot, miniature schnauzer, pot; the second is barrow, with the same probability, below all four."}}
+# %% mystnb={"figure": {"caption": "One photograph, its chroma halved, with its hues turned, and the likeliest class if the classifier is given the colours (first line) and if it is given L alone (second line).", "name": "fig-leak"}, "image": {"alt": "Four versions of a photograph of tulips, in true and in three false colourings. The first line of text below them changes: hip, pot, miniature schnauzer, pot; the second is barrow, with the same probability, below all four."}}
 figures.sheet(hues, [
     f"{one}\n{other}"
-    for one, other in zip(said(sees_colour, 1), said(sees_L, 1),
-                          strict=True)
+    for one, other in zip(top_classes(from_colour, 1),
+                          top_classes(from_L, 1), strict=True)
 ], columns=4)
 
 # %% [markdown]
-# If it sees the colours, another colouring takes the embedding most of
-# the way to another photograph. A fusion layer would be handed a hint of
-# the very hue that it is to predict. It could do well while training, and
-# on any test that shows the classifier the colours again, and be lost on a
-# photograph that never had any. So a `Prior` is called with L and nothing
-# else, and the library calls it in no other way.
+# If the classifier is given the colours, another colouring takes the
+# embedding most of the way to another photograph. A fusion layer would be
+# handed a hint of the very hue that it is to predict. It could do well in
+# training, and on any test that shows the classifier the colours again, and
+# fail on a photograph that never had any. So a `Prior` is called with L and
+# nothing else, and the library calls it in no other way.
 
 # %% [markdown]
 # ## The fusion layer, on a toy
@@ -177,7 +180,7 @@ figures.sheet(hues, [
 # %%
 features = torch.arange(12.0).view(1, 3, 2, 2)
 embedding = torch.tensor([[10.0, -1.0]])
-fusion = models.Fusion(channels=3, embedding=2, batch_norm=False)
+fusion = networks.Fusion(channels=3, embedding=2, batch_norm=False)
 mix = fusion.mix[0]
 with torch.no_grad():
     mix.bias.zero_()
@@ -206,9 +209,9 @@ print("by hand", by_hand, "- the layer", fused[0, 0, 1, 0].item())
 # claim checked on random numbers:
 
 # %%
-print(inspect.getsource(models.Fusion))
+print(inspect.getsource(networks.Fusion))
 torch.manual_seed(0)
-fusion = models.Fusion(channels=8, embedding=5, batch_norm=False)
+fusion = networks.Fusion(channels=8, embedding=5, batch_norm=False)
 h, e = torch.randn(2, 8, 4, 4), torch.randn(2, 5)
 W, b = fusion.mix[0].weight[:, :, 0, 0], fusion.mix[0].bias
 bias = e @ W[:, 8:].T + b  # (2, 8): one bias a photograph
@@ -230,19 +233,21 @@ def weights(module):
     return sum(p.numel() for p in module.parameters())
 
 
-original = models.build("fusion", embedding=1001, batch_norm=False)
-ours = models.build("fusion")
+original = networks.build("fusion", embedding=1001, batch_norm=False)
+ours = networks.build("fusion")
 print(f"{'':8} {'original':>10} {'here':>10}")
-for part in ("encoder", "fusion", "decoder"):
-    both = (weights(getattr(n, part)) for n in (original, ours))
-    print(f"{part:8}", *(f"{n:10,}" for n in both))
+for name, parts in (("encoder", ["encoder"]), ("fusion", ["fusion"]),
+                    ("decoder", ["decoder", "head"])):
+    both = (sum(weights(getattr(n, part)) for part in parts)
+            for n in (original, ours))
+    print(f"{name:8}", *(f"{n:10,}" for n in both))
 print(f"{'all':8}", *(f"{weights(n):10,}" for n in (original, ours)))
 
 # %% [markdown]
 # That both fusion layers come to the same number is chance: ours has one
 # class and the biases less, batch normalisation more.
 #
-# ## A trap: pixels in [0, 1]
+# ## A common mistake: pixels in [0, 1]
 #
 # > it expects the images to have be zero-centered and in order to do so we
 # > have to subtract the mean R, G and B values from all the images on the
@@ -263,8 +268,8 @@ print(f"{'all':8}", *(f"{weights(n):10,}" for n in (original, ours)))
 L, _ = lab.normalize(photographs.lab())
 answers = {}
 for preprocessing in ("timm", "mean", "trap"):
-    looked = priors.Prior(preprocessing=preprocessing)
-    answers[preprocessing] = torch.cat([looked(x) for x in L.split(8)])
+    other = priors.Prior(preprocessing=preprocessing)
+    answers[preprocessing] = torch.cat([other(x) for x in L.split(8)])
 right = answers["timm"].argmax(dim=1)
 print("      spread  first choices  as timm's")
 for name, logits in answers.items():
@@ -272,7 +277,7 @@ for name, logits in answers.items():
     print(f"{name:5} {spread:6.3f}  {len(first.unique()):13}"
           f"  {(first == right).sum():3} of {len(right)}")
 
-# %% mystnb={"figure": {"caption": "Standard deviation over the 32 training photographs of each of the classifier's thousand logits, sorted, for three ways to prepare the pixels.", "name": "fig-trap"}, "image": {"alt": "Three falling curves on a logarithmic axis. Those of timm and of the subtracted mean lie close together near 1; that of the trap lies far below, near 0.03."}}
+# %% mystnb={"figure": {"caption": "Standard deviation over the 32 training photographs of each of the classifier's thousand logits, sorted, for three ways to prepare the pixels.", "name": "fig-trap"}, "image": {"alt": "Three falling curves on a logarithmic axis. Those of timm and of the subtracted mean lie close together near 1; that of trap lies far below, near 0.03."}}
 figures.lines(
     {f'"{name}"': logits.std(dim=0).sort(descending=True).values
      for name, logits in answers.items()},
@@ -281,23 +286,23 @@ figures.lines(
 )
 
 # %% [markdown]
-# In the trap the embedding is close to a constant, and the classifier has
-# one and the same first choice for every photograph. A network trained
-# with it gets next to nothing from its prior: it is a fusion network in
-# name only. The paper does not say enough to know whether it is affected.
+# With `"trap"` the embedding is close to a constant, and the classifier has
+# one and the same first choice for every photograph. A network trained with
+# it gets next to nothing from its prior. The paper does not say enough to
+# know whether it is affected.
 #
-# The paper's own words are a subtler mistake here. The spread looks
-# healthy, since contrast more than a hundred times too strong still
-# differs from photograph to photograph; but not one first choice is what
-# the classifier says when it is asked properly. A small spread of logits
-# proves a mistake; a healthy one proves nothing.
+# The paper's own words are a subtler mistake here. The spread looks normal,
+# since contrast more than a hundred times too strong still differs from
+# photograph to photograph; but not one first choice is that of the right
+# preprocessing. A small spread of logits proves a mistake; a normal one
+# proves nothing.
 
 # %% [markdown]
 # ## Embeddings, computed once
 #
-# The classifier is frozen, so its answer about a photograph never
-# changes. It would be a waste to ask in every epoch. `priors.embed` asks
-# once, about each photograph and about its mirror image, because training
+# The classifier is frozen, so its answer about a photograph never changes.
+# To compute it in every epoch would be a waste. `priors.embed` computes it
+# once, for each photograph and for its mirror image, because training
 # mirrors photographs at random; the answers go to a file whose name is a
 # hash of the photographs, the classifier's weights and its settings.
 
@@ -312,9 +317,9 @@ for split in data.SPLITS:
 
 # %% [markdown]
 # A photograph packed at 96 pixels keeps the embedding of the whole
-# photograph at 224. While training, the network sees a crop, and the
-# classifier's opinion of all that is around it too. To the classifier the
-# mirror image is a similar photograph, but not the same:
+# photograph at 224. In training the network is given a crop, and the
+# embedding of the whole photograph around it. To the classifier the mirror
+# image is a similar photograph, but not the same:
 
 # %%
 plain = packed["train"].embedding()
@@ -322,66 +327,65 @@ mirror = packed["train"].embedding(mirrored=True)
 apart = (plain - mirror).norm(dim=1).mean() / torch.pdist(plain).mean()
 print(f"mirrored: {apart:.2f} of the way to another photograph")
 again = priors.embed(data.photos("samples", "train"), prior)
-print("asked again, the same:", np.array_equal(again[:, 0], plain))
+print("computed again, the same:", np.array_equal(again[:, 0], plain))
 
 # %% [markdown]
-# ## What the prior knows by itself
+# ## What the prior predicts by itself
 #
-# Before a network is trained with the prior, a third yardstick. It needs
-# no network of ours: look for the training photograph whose embedding is
-# nearest, and paint everything in *that* photograph's mean colour. It
-# knows what kind of photograph it has before it, and nothing of what is
-# where.
+# Before a network is trained with the prior, a third trivial baseline. It
+# needs no network of ours: find the training photograph whose embedding is
+# nearest, and predict *that* photograph's mean colour everywhere. It uses
+# the kind of photograph, and nothing of what is where.
 
 # %%
 mean = lab.normalize(packed["train"].lab())[1].mean(dim=(2, 3))
 
 
-def nearest(held_out):
-    """Loss of painting in the nearest photograph's mean colour."""
-    distance = torch.cdist(held_out.embedding(), plain)  # (B, 32)
+def nearest(photos):
+    """Loss of predicting the nearest photograph's mean colour."""
+    distance = torch.cdist(photos.embedding(), plain)  # (B, 32)
     ab = mean[distance.argmin(dim=1)][:, :, None, None]
-    true = lab.normalize(held_out.lab())[1]
+    true = lab.normalize(photos.lab())[1]
     return F.mse_loss(ab.expand_as(true), true).item()
 
 
-watched, reported = (
-    metrics.yardsticks(packed["train"], packed[split])
+baselines_val, baselines_test = (
+    metrics.trivial_baselines(packed["train"], packed[split])
     | {"nearest": nearest(packed[split])} for split in ("val", "test")
 )
-print("             held out  test")
-for name in watched:
-    print(f"{name:12} {watched[name]:.5f}   {reported[name]:.5f}")
+print("             validation  test")
+for name, loss in baselines_val.items():
+    print(f"{name:12} {loss:10.5f}  {baselines_test[name]:.5f}")
 
 # %% [markdown]
-# Both columns fall below mean colour. The gray photograph's likeness to
-# others says something about its colours.
+# In both columns its loss is below that of mean colour. Which photographs a
+# gray one resembles says something about its colours.
 #
 # ## With and without, live
 #
-# Now the network of chapter 3, `baseline`, against the same network with
-# a prior, `fusion`: a quarter of full width, the same photographs,
-# crops, order and number of steps. Both are judged after the last epoch, not
-# after their best: choosing would use up the six held-out photographs, and
-# these curves are restless. From one seed the library draws encoder
-# and decoder first, so both networks start with the same ones; only the
-# fusion layer is new.
+# Now the network of chapter 3, `baseline`, against the same network with a
+# prior, `fusion`: a quarter of full width, the same photographs, crops,
+# order and number of steps. Both are judged after the last epoch, not after
+# their best: choosing would use up the six validation photographs, and
+# these curves are noisy. From one seed the library draws encoder and
+# decoder first, so both networks start with the same ones; only the fusion
+# layer is new.
 
 # %%
 SCALE = "seconds"  # "minutes": full width, on a Colab GPU
 width, epochs = {"seconds": (0.25, 15), "minutes": (1.0, 100)}[SCALE]
-device = train.auto_device() if SCALE == "minutes" else "cpu"
-settings = train.Settings(
+device = training.auto_device() if SCALE == "minutes" else "cpu"
+settings = training.Settings(
     epochs=epochs, repeats=16, batch_size=8, cosine=True,
     crop=64, scale=0.3, flip=True, exposure=0.8, seed=0,
 )
-networks = {}
+trained = {}
 for preset in ("baseline", "fusion"):
     torch.manual_seed(settings.seed)
-    networks[preset] = models.build(preset, width=width)
-for name, network in networks.items():
+    trained[preset] = networks.build(preset, width=width)
+for name, network in trained.items():
     print(f"{name:8} {weights(network):7,} weights")
-base, fused = (network.state_dict() for network in networks.values())
+base, fused = (network.state_dict() for network in trained.values())
 print("the same start:", all(base[k].equal(fused[k]) for k in base))
 
 # %% [markdown]
@@ -395,41 +399,42 @@ without = {
 }
 given = {"baseline": without, "fusion": packed}
 histories = {
-    name: train.fit(network, given[name]["train"], given[name]["val"],
-                    settings, device=device)
-    for name, network in networks.items()
+    name: training.fit(
+        network, given[name]["train"], given[name]["val"], settings,
+        device=device,
+    )
+    for name, network in trained.items()
 }
-for network in networks.values():
+for network in trained.values():
     network.cpu().eval()
 
-# %% mystnb={"figure": {"caption": "The same network with and without a prior, live: one seed, the same crops in the same order. Left: loss on the photographs trained on. Right: loss on the six held-out photographs, with the three yardsticks.", "name": "fig-fusion-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis and two curves each. Left: both curves fall; that of fusion stays below. Right: the curve of baseline is restless and ends above gray; that of fusion lies below mean colour from the first epoch on, near the line of the nearest photograph, and hardly moves."}}
-figures.compare_losses(histories, watched)
+# %% mystnb={"figure": {"caption": "The same network with and without a prior, live: one seed, the same crops in the same order. Left: loss on the photographs trained on. Right: loss on the six validation photographs, with the three trivial baselines.", "name": "fig-fusion-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis and two curves each. Left: both curves fall; that of fusion stays below. Right: the curve of baseline is noisy and ends above gray; that of fusion lies below mean colour from the first epoch on, near the line of the nearest photograph, and hardly moves."}}
+figures.compare_losses(histories, baselines_val)
 
 # %% [markdown]
-# Does the network listen to its prior at all? There is a simple test:
-# give every test photograph the embedding of *another* test photograph,
-# the one before it in the list. If nothing changes, the prior is ignored;
-# if the loss rises, what it says matters.
+# Does the network use its prior at all? There is a simple test: give every
+# test photograph the embedding of *another* test photograph, the one before
+# it in the list. If nothing changes, the prior is ignored; if the loss
+# rises, it is used.
 
 # %% tags=["nbval-ignore-output"]
 test = packed["test"]
 swapped = test.with_embeddings(np.roll(test.embeddings, 1, axis=0))
 tested = {
-    name: train.evaluate(network, given[name]["test"])
-    for name, network in networks.items()
+    name: training.evaluate(network, given[name]["test"])
+    for name, network in trained.items()
 }
-tested["fusion, another's embedding"] = train.evaluate(
-    networks["fusion"], swapped
+tested["fusion, another's embedding"] = training.evaluate(
+    trained["fusion"], swapped
 )
-tested |= reported
-print(f"{'':28} training  held out  test")
+tested |= baselines_test
+print(f"{'':28} training  validation  test")
 for name, mse in tested.items():
-    row = {"val_loss": watched.get(name), "train_loss": None}
+    row = {"val_loss": baselines_val.get(name), "train_loss": None}
     row |= histories[name][-1] if name in histories else {}
-    cells = (f"{row[k]:.3g}" if row[k] else ""
-             for k in ("train_loss", "val_loss"))
-    print(f"{name:28}", *(f"{cell:>8} " for cell in cells),
-          f"{mse:.3g}")
+    train_loss, val_loss = (f"{row[k]:.3g}" if row[k] else ""
+                            for k in ("train_loss", "val_loss"))
+    print(f"{name:28} {train_loss:>8}  {val_loss:>10}  {mse:.3g}")
 
 # %%
 last = {name: history[-1] for name, history in histories.items()}
@@ -437,50 +442,50 @@ base, fusion = last["baseline"], last["fusion"]
 print("training, fusion lower by more than a tenth:",
       fusion["train_loss"] < 0.9 * base["train_loss"])
 for name, row in last.items():
-    print(f"held out, {name} below mean colour:",
-          row["val_loss"] < watched["mean colour"])
+    print(f"validation, {name} below mean colour:",
+          row["val_loss"] < baselines_val["mean colour"])
 print("test, fusion below mean colour:",
       tested["fusion"] < tested["mean colour"])
 print("test, another's embedding costs more than a tenth:",
       tested["fusion, another's embedding"] > 1.1 * tested["fusion"])
 
-# %% mystnb={"figure": {"caption": "Five test photographs, chosen before training, as the two networks paint them after the same number of steps.", "name": "fig-fusion-grid"}, "image": {"alt": "Five photographs in rows, four columns: gray, baseline, fusion, photograph. A brick building, a tree on a lawn, the Eiffel Tower, pink and red tulips, a path in a park. Baseline leaves orange and green stains; fusion paints the tulips yellow and orange among green leaves, and leaves most of the rest nearly gray, with paler stains."}}
+# %% mystnb={"figure": {"caption": "Five test photographs, chosen before training, as the two networks colorize them after the same number of steps.", "name": "fig-fusion-grid"}, "image": {"alt": "Five photographs in rows, four columns: gray, baseline, fusion, photograph. A brick building, a tree on a lawn, the Eiffel Tower, pink and red tulips, a path in a park. Baseline leaves orange and green stains; fusion makes the tulips yellow and orange among green leaves, and leaves most of the rest nearly gray, with paler stains."}}
 shown = test.select([1, 2, 5, 8, 9])
 truth = shown.lab()
 L, _ = lab.normalize(truth)
 with torch.no_grad():
-    painted = {
-        "baseline": networks["baseline"](L),
-        "fusion": networks["fusion"](L, shown.embedding()),
+    predicted = {
+        "baseline": trained["baseline"](L),
+        "fusion": trained["fusion"](L, shown.embedding()),
     }
 figures.grid(
     {"gray": figures.gray(truth)}
-    | {n: figures.recolour(truth, ab) for n, ab in painted.items()}
+    | {n: figures.recolour(truth, ab) for n, ab in predicted.items()}
     | {"photograph": truth}
 )
 
 # %% [markdown]
 # What to read from it, and what not:
 #
-# - *The network listens.* With the embedding of another photograph its
-#   test loss rises to about that of gray, or above.
-# - *It is quick.* Before the held-out curve of `baseline` has settled,
+# - *The network uses its prior.* With the embedding of another photograph
+#   its test loss rises to about that of gray, or above.
+# - *It is quick.* Before the validation curve of `baseline` has settled,
 #   that of `fusion` lies below mean colour. But it lies there from the
 #   first epoch on and gains nothing, while the training curve falls. And
 #   what it has reached is about what the nearest photograph's mean colour
-#   reaches without any network. By the loss, then, it need not have
-#   learned more from the prior than what kind of photograph it paints.
+#   reaches without any network. By the loss, then, it need not have learned
+#   more from the prior than the kind of photograph.
 # - *The pictures agree.* Neither column is good. `baseline` leaves stains
 #   of colour on lawn and sky. `fusion` has fewer and paler ones, by
-#   caution: it leaves most of what it sees nearly gray, and keeps colour for
-#   the flowers, which turn yellow and orange instead of pink.
-# - *It may have learned by heart.* An embedding tells 32 photographs
-#   apart with ease, so part of the lower training loss can be memory: this
-#   one, so those colours. The left panel alone, the only kind of curve
+#   caution: it leaves most of a photograph nearly gray, and keeps colour
+#   for the flowers, which turn yellow and orange instead of pink.
+# - *It may have memorised.* An embedding tells 32 photographs apart with
+#   ease, so part of the lower training loss can come from memorising the
+#   colours that go with each. The left panel alone, the only kind of curve
 #   that the paper shows, could not tell.
 # - *It does not decide whether the prior helps.* One seed, six and ten
 #   photographs of much the same places, a minute of training. With two
-#   other seeds, fusion was ahead again on training and held-out
+#   other seeds, fusion was ahead again on training and validation
 #   photographs; on the test photographs once, and once level. And chapter 3
 #   trained the same baseline for more than three times as long, at 64
 #   pixels, kept its best epoch, and passed mean colour as well; what a
@@ -506,27 +511,27 @@ figures.grid(
 #
 # Why logits? Softmax turns them into probabilities, of which a few are
 # large and hundreds are practically zero: on a gray photograph, where the
-# first choice is often wrong, much of the rest is worth hearing. Pooled
+# first choice is often wrong, much of the rest is worth having. Pooled
 # features are what the logits are made from; they hold more detail and no
-# longer say anything in words.
+# longer stand for classes.
 #
 # If timm's hub cannot be reached, `priors.Prior(name=...)` says so in one
 # sentence. It never goes on with random weights, which would train without
-# a complaint and mean nothing.
+# an error and mean nothing.
 
 # %% [markdown]
 # ## Summary
 #
-# - A frozen classifier looks at the gray photograph and says in a thousand
-#   numbers what is in it; shown colour, it would leak the answer.
+# - A frozen classifier is given the gray photograph and describes it in a
+#   thousand numbers; given colour, it would leak the answer.
 # - The fusion layer adds to the encoder's map a bias that the photograph
 #   chooses: the same at every position.
 # - Pixels prepared in the wrong way raise no error. Look at the spread of
 #   the embeddings, and at the classifier's own answers.
-# - A frozen network is asked once: photograph and mirror image, cached.
-# - Live, the network listens to its prior and gains from it at once; so
-#   does a lookup of the nearest photograph. Without that yardstick the
-#   gain would have looked like more than it is.
+# - A frozen network is run once: photograph and mirror image, cached.
+# - Live, the network uses its prior and gains from it at once; so does a
+#   lookup of the nearest photograph. Without that trivial baseline the gain
+#   would have looked like more than it is.
 
 # %% [markdown]
 # ## Exercises
@@ -557,7 +562,7 @@ figures.grid(
 # `packed["val"]`.
 # :::
 #
-# **3.** Train `fusion` in the trap. Which curve does it follow?
+# **3.** Train `fusion` with `"trap"`. Which curve does it follow?
 #
 # :::{dropdown} Solution
 # ```python
@@ -569,11 +574,11 @@ figures.grid(
 #     for split in data.SPLITS
 # }
 # torch.manual_seed(settings.seed)
-# network = models.build("fusion", width=width)
-# histories["trap"] = train.fit(
+# network = networks.build("fusion", width=width)
+# histories["trap"] = training.fit(
 #     network, given["trap"]["train"], given["trap"]["val"], settings
 # )
-# figures.compare_losses(histories, watched)
+# figures.compare_losses(histories, baselines_val)
 # ```
 #
 # It stays near `baseline`: an embedding that hardly changes can tell it
@@ -585,9 +590,9 @@ figures.grid(
 #
 # :::{dropdown} Solution
 # Set `seed` and `epochs` in the cell that begins with `SCALE` and run from
-# there. With two other seeds, fusion was ahead on training and held-out
-# photographs again, on the test photographs once. Chapter 6 has three
-# seeds on more photographs.
+# there. With two other seeds, fusion was ahead on training and validation
+# photographs again, on the test photographs once. Chapter 6 has three seeds
+# on more photographs.
 # :::
 #
 # **5.** Give `Prior` the paper's classifier at its own size. (This one
@@ -596,8 +601,8 @@ figures.grid(
 # :::{dropdown} Solution
 # ```python
 # paper = priors.Prior(name="inception_resnet_v2", size=299)
-# said(paper(lab.normalize(some)[0]))
+# top_classes(paper(lab.normalize(some)[0]))
 # ```
 #
-# It has 1000 logits too, so `models.build("fusion")` fits as it is.
+# It has 1000 logits too, so `networks.build("fusion")` fits as it is.
 # :::

@@ -9,19 +9,22 @@
 # %% [markdown]
 # # 5 Attention
 #
-# *What you will be able to do:* read the paper's three equations and mend
-# their slips; compute attention weights by hand; say why scores are
-# scaled, and what attention costs in weights and in memory; train a
-# network with attention against one without and against a control with as
-# many weights; look at what a position of a photograph attends to. *Runs in*
-# about a minute and a half on two CPU cores.
+# *What you will be able to do:* read the paper's three equations and
+# correct their slips; compute attention weights by hand; say why scores are
+# scaled, and what attention costs in weights and in memory; train a network
+# with attention against one without and against a control with as many
+# weights; map what a position of a photograph attends to. *Runs in* about a
+# minute and a half on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
 import importlib.util
+import os
 import subprocess
 import sys
 
+# Threads that wait leave the processor to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if importlib.util.find_spec("colorlib") is None:
     source = "https://github.com/colorlib/attention-colorization"
     subprocess.check_call(
@@ -35,16 +38,8 @@ import math
 
 import torch
 
-from colorlib import (
-    data,
-    figures,
-    lab,
-    metrics,
-    models,
-    priors,
-    train,
-    widgets,
-)
+from colorlib import data, lab, metrics, networks, priors, training
+from colorlib.book import figures, widgets
 
 # %% [markdown]
 # ## What the paper says
@@ -83,7 +78,7 @@ from colorlib import (
 # > (section 3.5)
 
 # %% [markdown]
-# ## Slip by slip
+# ## The slips, one by one
 #
 # The equations are those of Luong, Pham and Manning (arXiv 1508.04025)
 # for translating sentences. Carried over to images, three things in them
@@ -112,7 +107,7 @@ from colorlib import (
 # still a map, and it grows with the photograph:
 
 # %%
-fusion = models.build("fusion").eval()
+fusion = networks.build("fusion").eval()
 for side in (64, 128, 256):
     with torch.no_grad():
         mixed, encoded = fusion.maps(
@@ -132,19 +127,19 @@ for side in (64, 128, 256):
 # > deep learning model thus making it more computationally efficient
 # > (abstract)
 #
-# "Features" is not explained; the number that can be trained is the
-# number of weights, and weights can be counted. The last row is a
-# control that we will need: `attention="pointwise"` has the same layers
-# as *general*, $W_a$ and $W_c$ of the equations below, but there every
-# position sees only itself.
+# "Features" is not explained; the number that can be trained is the number
+# of weights, and weights can be counted. The last row is a
+# [control](notation.md#words) that we will need: `attention="pointwise"`
+# has the same layers as *general*, $W_a$ and $W_c$ of the equations below,
+# but there every position attends only to itself.
 
 # %%
 def count(module):
     return sum(p.numel() for p in module.parameters())
 
 
-with_attention = models.build("attention")
-control = models.build("attention", attention="pointwise")
+with_attention = networks.build("attention")
+control = networks.build("attention", attention="pointwise")
 for name, network in (("fusion", fusion),
                       ("fusion, attention", with_attention),
                       ("fusion, pointwise", control)):
@@ -160,7 +155,7 @@ print(f"attention adds {added:,}, "
 # costs to compute, we will see below.
 
 # %% [markdown]
-# ## The equations, mended
+# ## The equations, corrected
 #
 # For every position $t$ of the fused map $h$ and all positions $s$ of the
 # encoder's map $\bar{h}$:
@@ -199,7 +194,7 @@ print(f"attention adds {added:,}, "
 # $8/8 + 2 \cdot 16/8 + 5 \cdot 0/8 = 5$.
 
 # %%
-dot = models.Attention(2, "dot", scaled=False)
+dot = networks.Attention(2, "dot", scaled=False)
 h = torch.tensor([[[1.0, 0.0], [0.0, 0.0], [2.0, 0.0]]])
 h_bar = torch.tensor(
     [[[0.0, 8.0], [math.log(2), 16.0], [math.log(5), 0.0]]]
@@ -209,12 +204,12 @@ print("first target:", ", ".join(f"{8 * w:.3f}/8" for w in alpha[0]))
 print(f"its context, second channel: {(alpha @ h_bar[0])[0, 1]:.3f}")
 
 # %% [markdown]
-# The second target is zero, scores everything alike and looks everywhere
-# evenly. The third, twice the first, squares the exponentials, 1, 4, 25,
-# and looks more sharply. Beside it, the same as the paper writes it:
+# The second target is zero, scores everything alike and gets uniform
+# weights. The third, twice the first, squares the exponentials, 1, 4, 25,
+# and gets sharper weights. Below it, the same as the paper writes it:
 
 # %%
-written = models.Attention(2, "dot", scaled=False, softmax="targets")
+written = networks.Attention(2, "dot", scaled=False, softmax="targets")
 for name, module in (("as intended", dot), ("as written", written)):
     alpha = module.weights(h, h_bar)[0]
     print(name)
@@ -225,10 +220,10 @@ for name, module in (("as intended", dot), ("as written", written)):
     print("  ", columns, "  sums over targets")
 
 # %% [markdown]
-# As written, the third target takes far more than a whole and the second
-# about half: a context is then no average of the sources, and its size
-# depends on how loudly the *other* targets ask. Nothing breaks, which is
-# why such a slip can survive; the network just has to live with it.
+# As written, the weights of the third target sum to far more than one,
+# those of the second to about a half: a context is then no average of the
+# sources, and its size depends on the scores of the *other* targets. No
+# error is raised, which is why such a slip can survive.
 
 # %% [markdown]
 # ## The module
@@ -236,7 +231,7 @@ for name, module in (("as intended", dot), ("as written", written)):
 # The library's own code, printed from the package:
 
 # %%
-print(inspect.getsource(models.Attention))
+print(inspect.getsource(networks.Attention))
 
 # %% [markdown]
 # ### The scores
@@ -253,7 +248,8 @@ h_bar = torch.randn(1, 3, 4, generator=random)
 t, s = h[0, 1], h_bar[0, 2]
 torch.manual_seed(0)
 dot, general, concat = (
-    models.Attention(4, score) for score in ("dot", "general", "concat")
+    networks.Attention(4, score)
+    for score in ("dot", "general", "concat")
 )
 with torch.no_grad():
     W_a = torch.cat((concat.W_t.weight, concat.W_s.weight), dim=1)
@@ -270,18 +266,17 @@ with torch.no_grad():
 # ### Why the scores are divided by $\sqrt{C}$
 #
 # A dot product adds $C$ terms. If they are independent, its spread grows
-# with $\sqrt{C}$, and with 256 channels the largest of many scores runs
-# away from the rest: the softmax begins nearly as a choice of one
-# position, and through such a choice hardly any gradient flows to the
-# scores. Dividing by $\sqrt{C}$ takes the growth back (Vaswani et al.,
-# arXiv 1706.03762). Luong et al. and the paper do not divide.
+# with $\sqrt{C}$, and with 256 channels the largest of many scores is far
+# above the rest: the softmax begins nearly saturated, and then hardly any
+# gradient flows to the scores. Dividing by $\sqrt{C}$ removes the growth
+# (Vaswani et al., arXiv 1706.03762). Luong et al. and the paper do not
+# divide.
 #
 # *Entropy* tells how evenly the weights are spread: 1, as a share of the
-# most there can be, if all positions count alike; 0 if only one counts.
-# We want it on the maps of untrained networks of full width, shown the
-# ten test photographs. `Colorizer.attended` gives the weights. (These
-# networks are in training mode: batch normalisation takes its statistics
-# from the ten photographs.)
+# most there can be, if they are uniform; 0 if only one position counts. We
+# want it for untrained networks of full width on the ten test photographs.
+# `Colorizer.attended` gives the weights. (These networks are in training
+# mode: batch normalisation takes its statistics from the ten photographs.)
 
 # %%
 def entropy(alpha):
@@ -313,7 +308,7 @@ for score in ("dot", "general", "concat"):
     found = []
     for scaled in (False, True):
         torch.manual_seed(0)
-        network = models.build(
+        network = networks.build(
             "attention", attention=score, attention_scaled=scaled
         )
         alpha = weights(network, test)
@@ -323,8 +318,8 @@ for score in ("dot", "general", "concat"):
 # %% [markdown]
 # Unscaled, *dot* and *general* begin nearly saturated. *concat* does not,
 # since tanh keeps its terms small, and would do without the division.
-# Scaled, all three begin close to an even average over the photograph,
-# and have to learn where to look.
+# Scaled, all three begin close to uniform weights over the photograph, and
+# have to learn what to attend to.
 #
 # ### Two ways to the same numbers
 #
@@ -337,7 +332,7 @@ for score in ("dot", "general", "concat"):
 torch.manual_seed(0)
 h, h_bar = torch.randn(2, 300, 64), torch.randn(2, 300, 64)
 for score in ("dot", "general"):
-    module = models.Attention(64, score)
+    module = networks.Attention(64, score)
     with torch.no_grad():
         written_out = module.weights(h, h_bar) @ h_bar
         gap = (module.context(h, h_bar) - written_out).abs().max()
@@ -356,7 +351,7 @@ for score in ("dot", "general"):
 C = 256
 print("photo    positions   entries of alpha   multiplications")
 for side in (64, 128, 256, 512):
-    S = (side // models.STRIDE) ** 2
+    S = (side // networks.STRIDE) ** 2
     products = 2 * S**2 * C + 3 * S * C**2
     print(f"{side:3} x {side:<3} {S:7,} {S**2:11,}"
           f" {S**2 * 4 / 2**20:7.3f} MiB {products:14,}")
@@ -378,16 +373,16 @@ for side in (64, 128, 256, 512):
 # > according to recent studies. [13] (section 1)
 #
 # A convolution does the same thing everywhere: but for the padding at the
-# border, it has no way to know that it looks at the top of a picture,
-# where skies are. Two more input channels tell it (Liu et al., arXiv
-# 1807.03247). *What we had to guess:* only the input gets them; x and y
-# run from -1 to 1; no third channel for the distance from the centre. While
-# training on crops, as below, they are those of the crop, which is a
-# photograph of its own to the network.
+# border, it has no way to know that it is at the top of a picture, where
+# skies are. Two more input channels tell it (Liu et al., arXiv 1807.03247).
+# *What we had to guess:* only the input gets them; x and y run from -1 to
+# 1; no third channel for the distance from the centre. While training on
+# crops, as below, they are those of the crop, which is a photograph of its
+# own to the network.
 
 # %%
-print(inspect.getsource(models.AddCoords))
-gray, x, y = models.AddCoords()(torch.zeros(1, 1, 3, 5))[0]
+print(inspect.getsource(networks.AddCoords))
+gray, x, y = networks.AddCoords()(torch.zeros(1, 1, 3, 5))[0]
 print("x across:", x[0].tolist())
 print("y down:  ", y[:, 0].tolist())
 
@@ -399,7 +394,7 @@ print("y down:  ", y[:, 0].tolist())
 # three cells above, and nothing changes:
 
 # %%
-placed = models.build("attention", coordinates=True)
+placed = networks.build("attention", coordinates=True)
 print(f"coordinates add {count(placed) - count(with_attention):,}")
 shuffled = h_bar[:, torch.randperm(300)]
 with torch.no_grad():
@@ -410,74 +405,77 @@ print("context of shuffled sources is the same:",
 # %% [markdown]
 # ## Attention against its control, live
 #
-# Does attention paint better than fusion alone, and better than as many
+# Does attention colorize better than fusion alone, and better than as many
 # weights without attention? Three networks of a quarter of full width are
-# trained on the same photographs, with the same prior and
-# coordinates, for as long: *fusion*; *attention* of the kind *general* on
-# top of it; and a *control* with the same layers in which a position's
-# context is $W_a \bar{h}_t$, so that this step lets no position see
-# another. The same seed gives all the same first weights where they have
-# the same layers, and the same crops in the same order. All are judged
-# after the last epoch; the best epoch of each is printed too.
+# trained on the same photographs, with the same prior and coordinates, for
+# as long: *fusion*; *attention* of the kind *general* on top of it; and a
+# *control* with the same layers in which a position's context is $W_a
+# \bar{h}_t$, so that in this step no position attends to another. The same
+# seed gives all the same first weights where they have the same layers, and
+# the same crops in the same order. All are judged after the last epoch; the
+# best epoch of each is printed too.
 
 # %%
 SCALE = "seconds"  # "minutes": full width, on a Colab GPU
 width, epochs = {"seconds": (0.25, 12), "minutes": (1.0, 100)}[SCALE]
-device = train.auto_device() if SCALE == "minutes" else "cpu"
-settings = train.Settings(
+device = training.auto_device() if SCALE == "minutes" else "cpu"
+settings = training.Settings(
     epochs=epochs, repeats=16, batch_size=8, cosine=True,
     crop=64, scale=0.3, flip=True, exposure=0.8, seed=0,
 )
-networks = {}
+trained = {}
 for name, score in (("fusion", None), ("attention", "general"),
                     ("control", "pointwise")):
     torch.manual_seed(settings.seed)
-    networks[name] = models.build(
+    trained[name] = networks.build(
         "attention", width=width, coordinates=True, attention=score
     )
-    print(f"{name:9} {count(networks[name]):7,} weights")
-first, second, third = (n.state_dict() for n in networks.values())
+    print(f"{name:9} {count(trained[name]):7,} weights")
+first, second, third = (n.state_dict() for n in trained.values())
 print("the same first weights:",
       all(second[key].equal(third[key]) for key in second),
       all(second[key].equal(first[key]) for key in first))
 
 # %%
 histories = {
-    name: train.fit(
+    name: training.fit(
         network, packed["train"], packed["val"], settings, device=device
     )
-    for name, network in networks.items()
+    for name, network in trained.items()
 }
-for network in networks.values():
+for network in trained.values():
     network.cpu().eval()
-watched = metrics.yardsticks(packed["train"], packed["val"])
+baselines_val = metrics.trivial_baselines(
+    packed["train"], packed["val"]
+)
 
-# %% mystnb={"figure": {"caption": "Fusion, attention and its control, live: one seed, the same crops in the same order. Left: loss on the photographs trained on. Right: loss on the six held-out photographs, with gray and mean colour as yardsticks.", "name": "fig-attention-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: three training losses fall, the control's lowest, attention's highest. Right: three restless held-out losses below the line for gray; attention's ends lowest, the control's highest."}}
-figures.compare_losses(histories, watched)
+# %% mystnb={"figure": {"caption": "Fusion, attention and its control, live: one seed, the same crops in the same order. Left: loss on the photographs trained on. Right: loss on the six validation photographs, with the trivial baselines, gray and mean colour.", "name": "fig-attention-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: three training losses fall, the control's lowest, attention's highest. Right: three noisy validation losses below the line for gray; attention's ends lowest, the control's highest."}}
+figures.compare_losses(histories, baselines_val)
 
 # %% tags=["nbval-ignore-output"]
 last = {name: history[-1] for name, history in histories.items()}
 tested = {
-    name: train.evaluate(network, test)
-    for name, network in networks.items()
+    name: training.evaluate(network, test)
+    for name, network in trained.items()
 }
 best = {name: min(row["val_loss"] for row in history)
         for name, history in histories.items()}
-print("                 training  held out      best  test")
+print("                 training  validation      best  test")
 for name, row in last.items():
     print(f"{name:16} {row['train_loss']:8.3g}"
-          f"  {row['val_loss']:8.3g}  {best[name]:8.3g}"
+          f"  {row['val_loss']:10.3g}  {best[name]:8.3g}"
           f"  {tested[name]:.3g}")
-reported = metrics.yardsticks(packed["train"], test)
-for name, loss in watched.items():
-    print(f"{name:16} {'':8}  {loss:8.3g}  {'':8}"
-          f"  {reported[name]:.3g}")
+baselines_test = metrics.trivial_baselines(packed["train"], test)
+for name, loss in baselines_val.items():
+    print(f"{name:16} {'':8}  {loss:10.3g}  {'':8}"
+          f"  {baselines_test[name]:.3g}")
 
 # %%
-print("held out, all below gray:",
-      max(row["val_loss"] for row in last.values()) < watched["gray"])
+print("validation, all below gray:",
+      max(row["val_loss"] for row in last.values())
+      < baselines_val["gray"])
 print("test, all below 0.95 of gray:",
-      max(tested.values()) < 0.95 * reported["gray"])
+      max(tested.values()) < 0.95 * baselines_test["gray"])
 print("training, the control lower than attention by a tenth:",
       last["control"]["train_loss"]
       < 0.9 * last["attention"]["train_loss"])
@@ -485,37 +483,37 @@ print("test, all within a quarter of each other:",
       max(tested.values()) < 1.25 * min(tested.values()))
 
 # %% [markdown]
-# Read it slowly. The control has the lowest training loss, attention the
-# highest. After the last epoch the order on the held-out photographs is the
-# reverse, and on the test photographs another one again: fusion, attention,
-# control, in steps of about equal size. At their best epochs the three are
-# close together, all far below mean colour. With this seed the training
-# loss, which is all that the paper plots, would have named the wrong winner;
-# whether attention or plain fusion is the right one depends on where one
-# looks, and one seed cannot tell it from chance.
+# The control has the lowest training loss, attention the highest. After the
+# last epoch the order on the validation photographs is the reverse, and on
+# the test photographs another one again: fusion, attention, control, in
+# steps of about equal size. At their best epochs the three are close
+# together, all far below mean colour. With this seed the training loss,
+# which is all that the paper plots, would have named the wrong network;
+# whether attention or plain fusion is the right one depends on the
+# photographs, and one seed cannot tell it from chance.
 #
 # *What this can show:* all three train, and the order by training loss need
 # not be the order on new photographs. *What it cannot show:* whether
 # attention colours unseen photographs better. Thirty-two photographs to
-# learn from, sixteen to judge by, and half a minute each are too few. And at
-# 64 pixels, where a position of the encoder sees a piece of 75 x 75 around it,
-# there is little left for attention to look at that the encoder has not
-# seen. Chapter 6 has more photographs, more seeds and larger pictures.
+# learn from, sixteen to judge by, and half a minute each are too few. And
+# at 64 pixels, where a receptive field of the encoder has 75 x 75,
+# attention has little to add from outside it. Chapter 6 has more
+# photographs, more seeds and larger pictures.
 #
 # ## What a position attends to
 #
-# The weights of {eq}`eq-weights` are numbers between positions, so they
-# can be looked at. Of the network that has just been trained we take two
-# test photographs and two positions in each: one in the sky and one on
-# the lawn; one in a tree's crown and one on the lawn.
+# The weights of {eq}`eq-weights` are numbers between positions, so they can
+# be drawn. Of the network that has just been trained we take two test
+# photographs and two positions in each: one in the sky and one on the lawn;
+# one in a tree's crown and one on the lawn.
 
 # %%
-alpha = weights(networks["attention"], test)
-print(tuple(alpha.shape), "from maps of", test.size // models.STRIDE,
-      "x", test.size // models.STRIDE)
+alpha = weights(trained["attention"], test)
+print(tuple(alpha.shape), "from maps of", test.size // networks.STRIDE,
+      "x", test.size // networks.STRIDE)
 
-# %% mystnb={"figure": {"caption": "What two positions of two test photographs attend to, in a network trained for less than a minute. Left: the photographs, with the positions that ask. Middle and right: what each of them attends to, over the gray photograph; 1 is the weight that every position would have if all counted alike.", "name": "fig-attention-maps"}, "image": {"alt": "Two rows. Top: the Eiffel Tower with a marked position in the blue sky and one on the lawn, and a map for each, of 12 by 12 squares. Bottom: a tree on a lawn, with positions in the crown and on the lawn, and their maps. The two maps of a row are much alike, and do not follow its objects."}}
-side = test.size // models.STRIDE
+# %% mystnb={"figure": {"caption": "What two positions of two test photographs attend to, in a network trained for less than a minute. Left: the photographs, with the target positions marked. Middle and right: what each of them attends to, over the gray photograph; 1 is the uniform weight.", "name": "fig-attention-maps"}, "image": {"alt": "Two rows. Top: the Eiffel Tower with a marked position in the blue sky and one on the lawn, and a map for each, of 12 by 12 squares. Bottom: a tree on a lawn, with positions in the crown and on the lawn, and their maps. The two maps of a row are much alike, and do not follow its objects."}}
+side = test.size // networks.STRIDE
 shown = {
     "eiffel-1.png": {"sky": (1, 9), "lawn": (11, 2)},
     "campus/holdout/P1070508.png": {"tree": (2, 4), "lawn": (10, 9)},
@@ -535,76 +533,85 @@ figures.attention(
 widgets.attention(
     test.lab([rows[0]])[0],
     alpha[rows[0]].view(side, side, side, side),
-    (1, 9), "The Eiffel Tower under a blue sky", "looks",
+    (1, 9), "The Eiffel Tower under a blue sky", "eiffel-attention",
 )
 
 # %% [markdown]
-# A single map is easy to tell a story about. When one processor had trained
-# this network, the sky position consulted a band of sky beside it, which is
-# just what one would hope. When another had, from the same seed and with
-# sums rounded otherwise, it consulted anything but the sky. And look from left
-# to right: the position on the lawn does not consult lawns either, its map is
-# much like the other's. No rule can be read from four maps, so we count.
+# A single map is easy to over-interpret. When one processor had trained
+# this network, the sky position attended to a band of sky beside it, which
+# is just what one would hope. When another had, from the same seed and with
+# sums rounded otherwise, it attended to anything but the sky. The position
+# on the lawn does not attend to lawns either: its map is much like the
+# other's. Four maps show no rule, so we measure.
 #
-# How much do the positions' weights differ? Half the sum of their
-# absolute differences is the share of attention that would have to be
-# moved to turn one into the other: 0 if they are the same, at most 1.
-# Below, for all positions of all ten test photographs: first against even
-# weights, then against the mean of all positions of the same photograph;
-# in a twin that has its first weights still, and after training. (The twin's
+# How much do the weights of two positions differ? The [*total variation
+# distance*](notation.md#words) of two distributions is half the sum of
+# their absolute differences:
+#
+# $$
+# \text{TV}(\alpha_t, \beta_t) =
+# \tfrac12 \sum_{s=1}^S \lvert \alpha_{ts} - \beta_{ts} \rvert
+# $$ (eq-tv)
+#
+# It is 0 if they are the same, at most 1. Below, its mean over all
+# positions of each test photograph: first to uniform weights, then to the
+# mean of all positions of the same photograph; before training, in an
+# *untrained copy* with the same initialisation, and after it. (The copy's
 # batch normalisation is given the averages of the training photographs, as
 # if it had been trained.) The last column compares each map of the trained
-# network with the twin's own.
+# network with the untrained copy's own.
 
 # %% tags=["nbval-ignore-output"]
-def moved(alpha, other):
-    """Share of attention to be moved, one value a photograph."""
-    return (alpha - other).abs().sum(dim=-1).mean(dim=-1) / 2
+def total_variation(alpha, beta):
+    """Mean over positions, one value a photograph."""
+    return (alpha - beta).abs().sum(dim=-1).mean(dim=-1) / 2
 
 
 torch.manual_seed(settings.seed)
-twin = models.build("attention", width=width, coordinates=True)
-train.settle(twin, packed["train"])
-even = 1 / alpha.shape[-1]
-from_even, from_mean = {}, {}
-for name, a in (("new", weights(twin, test)), ("trained", alpha)):
-    from_even[name] = moved(a, even)
-    from_mean[name] = moved(a, a.mean(dim=1, keepdim=True))
-    print(f"{name:8} entropy {entropy(a).mean():.3f}")
-from_twin = moved(alpha, weights(twin, test))
-print(f"{'':20}from even       from the mean   from the twin")
-print("                    new   trained   new   trained   trained")
+untrained = networks.build("attention", width=width, coordinates=True)
+training.update_batch_norm(untrained, packed["train"])
+first_alpha, uniform = weights(untrained, test), 1 / alpha.shape[-1]
+from_uniform, between_positions = {}, {}
+for name, a in (("untrained", first_alpha), ("trained", alpha)):
+    mean = a.mean(dim=1, keepdim=True)
+    from_uniform[name] = total_variation(a, uniform)
+    between_positions[name] = total_variation(a, mean)
+    print(f"{name:9} entropy {entropy(a).mean():.3f}")
+from_untrained = total_variation(alpha, first_alpha)
+print("TV to               uniform         the mean        untrained")
+print("                    before after    before after    after")
 for i, name in enumerate(test.names):
-    print(f"{name.split('/')[-1]:18}", "  ".join(
-        f"{of['new'][i]:.3f} {of['trained'][i]:.3f}  "
-        for of in (from_even, from_mean)), f" {from_twin[i]:.3f}")
+    print(f"{name.split('/')[-1]:18}", *(
+        f" {tv['untrained'][i]:.3f}  {tv['trained'][i]:.3f}  "
+        for tv in (from_uniform, between_positions)
+    ), f" {from_untrained[i]:.3f}")
 
 # %%
-print("trained, from the mean less than half as much as from even:",
-      bool((from_mean["trained"] < from_even["trained"] / 2).all()))
+print("trained, to the mean less than half as far as to uniform:",
+      bool((between_positions["trained"]
+            < from_uniform["trained"] / 2).all()))
 
 # %% [markdown]
-# Three things. Most of what the weights differ from even by is shared by
-# all positions of a photograph: attention is nearly one average of the
+# Three things. Most of the difference from uniform weights is shared by all
+# positions of a photograph: attention is nearly one average of the
 # photograph for all of them, a second global vector beside the prior's. So
-# it was from the start: the twin that has learned nothing differs from even
-# by a similar amount, in most photographs by more, and its maps would make
-# as good a story. And training has changed where all look (the last column),
-# far more than how positions differ from each other. That is not what
-# "distinguish better between the objects inside the images" (abstract)
+# it was from the start: the untrained copy differs from uniform by a
+# similar amount, in most photographs by more, and its maps would be as easy
+# to over-interpret. And training has changed what all attend to (the last
+# column), far more than how positions differ from each other. That is not
+# what "distinguish better between the objects inside the images" (abstract)
 # promises.
 #
-# That is a finding about one small network, trained for less than a
-# minute. Whether longer training and more photographs teach it where to
-# look, the function above can measure. Nor do weights explain a colour:
-# they say from where a context was collected, not what the decoder made
-# of it.
+# That is a finding about one small network, trained for less than a minute.
+# Whether longer training and more photographs change that, the function
+# above can measure. Nor do weights explain a colour: they say from where a
+# context was collected, not what the decoder made of it.
 
 # %% [markdown]
 # ## Summary
 #
 # - The paper's attention is Luong's, with a score left open, indices
-#   swapped and a recurrent decoder that is not there; mended, it is a
+#   swapped and a recurrent decoder that is not there; corrected, it is a
 #   softmax over the encoder's positions for each position of the fused map.
 # - As written, the weights sum to one over targets, and a context is no
 #   average.
@@ -618,8 +625,8 @@ print("trained, from the mean less than half as much as from even:",
 #   many weights. Live, with one seed, the control has the lowest training
 #   loss and the highest test loss; at their best epochs the three are close.
 # - All positions of a photograph attend to nearly the same places, and they
-#   did before training: draw the maps of an untrained twin before you tell
-#   a story about those of a trained one.
+#   did before training: draw the maps of an untrained copy before you
+#   interpret those of a trained one.
 
 # %% [markdown]
 # ## Exercises
@@ -629,7 +636,7 @@ print("trained, from the mean less than half as much as from even:",
 #
 # :::{dropdown} Solution
 # The exponentials 1, 2, 5 and 8 sum to 16, so 1/16, 2/16, 5/16 and 8/16.
-# All weights of before have been halved: a softmax shares a whole. With
+# All earlier weights have been halved, since a softmax sums to one. With
 # `softmax="targets"`, they would have stayed as they were.
 # :::
 #
@@ -643,12 +650,12 @@ print("trained, from the mean less than half as much as from even:",
 #
 # ```python
 # for score in ("dot", "general", "concat"):
-#     print(score, count(models.Attention(256, score)))
+#     print(score, count(networks.Attention(256, score)))
 # ```
 # :::
 #
-# **3.** Train the networks again with another seed. Which of the
-# statements of this page survive?
+# **3.** Train the networks again with another seed. Which of the statements
+# of this page still hold?
 #
 # :::{dropdown} Solution
 # ```python
@@ -657,16 +664,20 @@ print("trained, from the mean less than half as much as from even:",
 # again = dataclasses.replace(settings, seed=1)
 # for score in (None, "general", "pointwise"):
 #     torch.manual_seed(again.seed)
-#     network = models.build(
+#     network = networks.build(
 #         "attention", width=width, coordinates=True, attention=score
 #     )
-#     row = train.fit(network, packed["train"], packed["val"], again)[-1]
+#     history = training.fit(
+#         network, packed["train"], packed["val"], again
+#     )
+#     row = history[-1]
 #     print(score, row["train_loss"], row["val_loss"],
-#           train.evaluate(network, test))
+#           training.evaluate(network, test))
 # ```
 #
-# When we tried seeds 1 and 2, the control had the lower training loss again,
-# and attention was ahead of the control on held-out and test photographs.
+# When we tried seeds 1 and 2, the control had the lower training loss
+# again, and attention was ahead of the control on validation and test
+# photographs.
 # :::
 #
 # **4.** Let the fused map attend to itself (`attention_source="fused"`),
@@ -674,8 +685,8 @@ print("trained, from the mean less than half as much as from even:",
 # differ from each other?
 #
 # :::{dropdown} Solution
-# Build with the change, train with `settings`, and compute `moved` as
-# above, for the untrained twin too.
+# Build with the change, train with `settings`, and compute
+# `total_variation` as above, for an untrained copy too.
 # :::
 #
 # **5.** A camera's photograph has 4000 x 3000 pixels. How much memory

@@ -9,18 +9,21 @@
 # %% [markdown]
 # # 6 The replication
 #
-# *What you will be able to do:* read the paper's two curves and its
-# picture grid beside our own; say which network colours unseen
-# photographs better, and how sure that is; re-run any row with one
-# command. *Runs in* a quarter of a minute on two CPU cores: the training has
-# been done before, and what it left is read here.
+# *What you will be able to do:* read the paper's two curves and its picture
+# grid beside our own; say which network colours unseen photographs better,
+# and how sure that is; re-run any row with one command. *Runs in* a quarter
+# of a minute on two CPU cores: the training has been done before, and its
+# results are read here.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
 import importlib.util
+import os
 import subprocess
 import sys
 
+# Threads that wait leave the processor to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if importlib.util.find_spec("colorlib") is None:
     source = "https://github.com/colorlib/attention-colorization"
     subprocess.check_call(
@@ -32,7 +35,8 @@ if importlib.util.find_spec("colorlib") is None:
 import numpy as np
 import torch
 
-from colorlib import experiments, figures
+from colorlib import experiments
+from colorlib.book import figures
 
 # %% [markdown]
 # ## What the paper shows
@@ -46,10 +50,10 @@ from colorlib import experiments, figures
 #
 # *What it says:* one figure of pictures, two curves of training loss, and
 # the words "slightly better". *What we had to guess:* which data set the
-# curves come from, how long training went on, how the pictures were
-# chosen. *What we ran:* six networks and two yardsticks on four data sets
-# with three seeds, all with the same budget, every network judged by
-# photographs that it has never seen.
+# curves come from, how long training went on, how the pictures were chosen.
+# *What we ran:* six networks and two [trivial baselines](notation.md#words)
+# on four data sets with three seeds, all with the same budget, every
+# network judged by test photographs.
 
 # %%
 SCALE = "minutes"  # "paper": 256 x 256, full width, on a GPU
@@ -57,15 +61,21 @@ found = experiments.recorded(experiments.RESULTS, SCALE)
 plan = experiments.declared()["scales"][SCALE]
 variants = list(experiments.declared()["variants"])
 runs = {name: found[name] for name in plan["data"]}
-titles = dict(zip(
-    runs, ("samples", "coast", "open country", "ImageNet"), strict=True
-))
+titles = {
+    "samples": "samples", "coast": "coast",
+    "open-country": "open country", "open-country-64": "open country",
+    "imagenet_sample256": "ImageNet",
+}
+titles |= {name: name for name in runs if name not in titles}
+kinds = [titles[name] for name in runs]
+# The paper's class: its photographs or their thumbnails.
+country = next(n for n in runs if titles[n] == "open country")
 print(f"{plan['size']} x {plan['size']} pixels,",
       f"width {plan['width']}, {plan['seeds']} seeds,",
       f"{plan['settings']['epochs']} epochs,",
       f"batches of {plan['settings']['batch_size']}")
 figures.table(
-    ("photographs", "training", "held out", "test"),
+    ("photographs", "training", "validation", "test"),
     [(titles[name], *(rows["gray"][0]["photos"][split]
                       for split in ("train", "val", "test")))
      for name, rows in runs.items()],
@@ -73,17 +83,18 @@ figures.table(
 )
 
 # %%
-everything = [told for rows in runs.values()
-              for seeds in rows.values() for told in seeds]
+everything = [run for rows in runs.values()
+              for seeds in rows.values() for run in seeds]
 for key in ("device", "torch", "commit"):
-    print(f"{key}: {', '.join(sorted({r[key] for r in everything}))}")
+    values = {run[key] for run in everything}
+    print(f"{key}: {', '.join(sorted(values))}")
 print(len(everything), "runs")
 
 # %% [markdown]
 # This is the *minutes* scale: photographs a quarter as wide as the paper's,
 # networks of half the width. It is what two CPU cores can do in a few
-# hours. Everything on this page is read from the files that the runs left
-# under `results/`; once a GPU has written those of the *paper* scale, one
+# hours. Everything on this page is read from the recorded runs under
+# `results/`; once a GPU has written those of the *paper* scale, one
 # constant above changes the page. The four data sets are *samples* (parks,
 # flower beds and towers; the photographs that come with the library),
 # *coast* and *open country* of the MIT CVCL collection, and *ImageNet*, one
@@ -91,15 +102,16 @@ print(len(everything), "runs")
 # below on all four, with every seed, and those with one change more, on
 # *coast*, that chapter 7 judges. The rows:
 #
-# - *gray* and *mean colour*: no network; the second paints everything in
-#   the mean colour of the training photographs;
+# - *gray* and *mean colour*, the trivial baselines: no network; the second
+#   predicts the mean colour of the training photographs everywhere;
 # - *baseline* (chapter 3), *fusion* (chapter 4), *attention* (chapter 5);
 # - *fusion* and *attention* once more, *with coordinates* (chapter 5);
-# - *control*: attention's weights, without its looking (chapter 5).
+# - *control*: attention's layers, but each position attends to itself alone
+#   (chapter 5).
 #
 # An epoch's weights are kept if no epoch before had a lower loss on the
-# *held-out* photographs (others would say: validation); *test* photographs are
-# looked at once, by those weights. Nothing was chosen by them.
+# *validation* photographs; those weights are scored once on the *test*
+# photographs. Nothing was chosen by them.
 
 # %% [markdown]
 # ## The paper's figures 5 and 6
@@ -109,16 +121,15 @@ print(len(everything), "runs")
 # paper's class, and the mean over the seeds.
 
 # %% mystnb={"figure": {"caption": "The paper's figures 5 and 6, in one: loss on the training photographs of open country, by epoch, mean over the seeds.", "name": "fig-paper-curves"}, "image": {"alt": "Two falling curves over 30 epochs that cross twice in the first ten; from the ninth epoch on the baseline's lies below that of attention, and ends about a quarter lower."}}
-def losses(told, column="train_loss"):
+def losses(seeds, column="train_loss"):
     """The curves of several seeds, (seeds, epochs)."""
-    return np.array([[row[column] for row in seed["history"]]
-                     for seed in told])
+    return np.array([[row[column] for row in run["history"]]
+                     for run in seeds])
 
 
-country = runs["open-country-64"]
 epochs = range(1, plan["settings"]["epochs"] + 1)
 figures.lines(
-    {name: losses(country[name]).mean(axis=0)
+    {name: losses(runs[country][name]).mean(axis=0)
      for name in ("attention", "baseline")},
     epochs, "epoch", "training loss, squared error of ab / 128",
 )
@@ -129,67 +140,68 @@ figures.lines(
 # photographs. (Its curves cannot be compared with ours number by number:
 # their unit, data and length are not given.)
 #
-# Now with what the paper does not show: the loss on photographs that were
-# held out, and the networks in between.
+# Now with what the paper does not show: the loss on validation photographs,
+# and the networks in between.
 
-# %% mystnb={"figure": {"caption": "Loss on the training and on the held-out photographs of open country. Lines are means over the seeds, bands reach from the lowest to the highest seed. Dashed: painting everything in the mean colour.", "name": "fig-both-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: four training losses fall by a factor of five or more; baseline and control end lowest, fusion and attention a fifth to a third higher. Right: four held-out losses run level and entangled from the second epoch to the last, below the dashed line for mean colour."}}
+# %% mystnb={"figure": {"caption": "Loss on the training and on the validation photographs of open country. Lines are means over the seeds, bands reach from the lowest to the highest seed. Dashed: mean colour.", "name": "fig-both-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: four training losses fall by a factor of five or more; baseline and control end lowest, fusion and attention a fifth to a third higher. Right: four validation losses run level and entangled from the second epoch to the last, below the dashed line for mean colour."}}
 figures.compare_seeds(
-    {name: [told["history"] for told in country[name]]
+    {name: [run["history"] for run in runs[country][name]]
      for name in ("baseline", "fusion", "attention", "control")},
-    {"mean colour": country["mean-colour"][0]["mean_colour"]["val"]},
+    {"mean colour":
+     runs[country]["mean-colour"][0]["mean_colour"]["val"]},
 )
 
 # %% [markdown]
-# Left, baseline and control learn their training photographs by heart
-# faster than the other two. Right, after the first few epochs all four run
-# level on other photographs, a little up and a little down, whatever
-# happens on the left, and the bands of the seeds overlap all the way. The
-# left panel tells
-# how well a network memorises a few hundred photographs. About colouring
-# others it tells next to nothing.
+# Left, baseline and control memorise their training photographs faster than
+# the other two. Right, after the first few epochs all four run level on
+# validation photographs, whatever happens on the left, and the bands of the
+# seeds overlap all the way. The left panel tells how well a network
+# memorises a few hundred photographs. About colorizing others it tells next
+# to nothing.
 #
 # The same as numbers, for all data sets: the training loss of the last
-# epoch, the lowest held-out loss, and the epoch where it was lowest, means
-# over the seeds. The unit is the squared error of ab / 128, times 1000.
+# epoch, the lowest validation loss, and the epoch where it was lowest,
+# means over the seeds. The unit is a thousandth of the squared error of ab
+# / 128.
 
 # %%
-def ends(told):
-    """Last training loss, lowest held-out loss, its epoch."""
-    last = 1000 * losses(told)[:, -1].mean()
-    best = 1000 * np.mean([seed["val_loss"] for seed in told])
-    when = np.mean([seed["epoch"] for seed in told])
+def ends(seeds):
+    """Last training loss, lowest validation loss, its epoch."""
+    last = 1000 * losses(seeds)[:, -1].mean()
+    best = 1000 * np.mean([run["val_loss"] for run in seeds])
+    when = np.mean([run["epoch"] for run in seeds])
     return f"{last:.3g} / {best:.3g} ({when:.0f})"
 
 
 figures.table(
-    ("loss x 1000", *titles.values()),
+    ("loss x 1000", *kinds),
     [(variant, *(ends(rows[variant]) for rows in runs.values()))
      for variant in variants],
-    "Training loss of the last epoch / lowest held-out loss (its"
+    "Training loss of the last epoch / lowest validation loss (its"
     " epoch); means over the seeds.", "tbl-losses",
 )
 
 # %% [markdown]
-# The lowest training loss belongs to the control or to the baseline on every
-# data set. (Attention's is lower than the baseline's on ImageNet; there, the
-# paper's two figures would look as they do in the paper.) The lowest held-out
-# loss belongs to four different rows, and never by much. On ImageNet the best epoch is among the first, and all that follows
-# is learning by heart. Elsewhere it may be an early one or a late one, as
-# befits a curve that runs level.
+# The lowest training loss belongs to the control or to the baseline on
+# every data set. (Attention's is lower than the baseline's on ImageNet;
+# there, the paper's two figures would look as they do in the paper.) The
+# lowest validation loss belongs to four different rows, and never by much.
+# On ImageNet the best epoch is among the first, and all later ones overfit.
+# On the other data sets it may be an early one or a late one, since the
+# curve runs level.
 
 # %% [markdown]
-# ## Photographs that nobody has seen
+# ## Test photographs
 #
-# Test photographs, at last. So that data sets can be compared, the error
-# is given as a share of that of *mean colour*: 100 means that the network
-# paints no better than one colour everywhere. In brackets the lowest and
-# the highest seed.
+# So that data sets can be compared, the error is given as a share of that
+# of *mean colour*: 100 means that the network predicts no better than one
+# colour everywhere. In brackets the lowest and the highest seed.
 
 # %%
-def error(told):
+def error(seeds):
     """ab-MSE on the test photographs, one value a seed."""
-    return np.array([np.mean(seed["scores"]["ab_mse"])
-                     for seed in told])
+    return np.array([np.mean(run["scores"]["ab_mse"])
+                     for run in seeds])
 
 
 def share(rows, variant):
@@ -218,21 +230,21 @@ percents(runs, "Error on the test photographs in percent of that of one"
          "tbl-test", ("gray", *variants))
 
 # %% [markdown]
-# On *coast* every network takes away about a quarter of the error, on *open
-# country* two fifths: seas and skies are blue, and that can be learned from a
-# few hundred photographs. On ImageNet no network is clearly better than
-# one constant colour, with or without a prior, with or without attention. And
-# but for *samples*, where the baseline stays behind, the seeds of one row
-# differ by about as much as the rows do.
+# On *coast* every network removes about a quarter of the error, on *open
+# country* two fifths: seas and skies are blue, and that can be learned from
+# a few hundred photographs. On ImageNet no network is clearly better than
+# one constant colour, with or without a prior, with or without attention.
+# And but for *samples*, where the baseline stays behind, the seeds of one
+# row differ by about as much as the rows do.
 #
-# Which of these differences are more than luck? For two networks we take the
-# difference of their errors on each test photograph, and ask how much its
-# mean would vary with other photographs and other seeds: ten thousand times
-# we draw photographs and, for each network, seeds, as many as there are, with
-# repetition; and keep the middle 95 % of the means. That is a *bootstrap*,
-# *paired* since both networks are judged on the same draw of photographs, so
-# that easy and hard ones cancel out. An interval left of zero says that the
-# first network is better on photographs of this kind.
+# Which of these differences are more than chance? For two networks we take
+# the difference of their errors on each test photograph, and ask how much
+# its mean would vary with other photographs and other seeds: ten thousand
+# times we draw photographs and, for each network, seeds, as many as there
+# are, with repetition; and keep the middle 95 % of the means. That is a
+# *bootstrap*, *paired* since both networks are judged on the same draw of
+# photographs, so that easy and hard ones cancel out. An interval left of
+# zero says that the first network is better on photographs of this kind.
 
 # %% mystnb={"figure": {"caption": "Differences of error on the test photographs, in percent of the second network's error, with 95 % intervals. Left of zero, blue: the first network is better. Right, red: the second. Gray: undecided.", "name": "fig-differences"}, "image": {"alt": "Four panels, six intervals each, all of them gray and across zero. The intervals are widest for samples and coast, over 40 per cent, and narrowest for ImageNet, some 12 per cent wide."}}
 pairs = {
@@ -261,7 +273,7 @@ figures.intervals(differences, "difference of error in percent")
 
 # %%
 figures.table(
-    ("difference in %", *titles.values()),
+    ("difference in %", *kinds),
     [(pair, *("{:.0f} [{:.0f}, {:.0f}]".format(*rows[pair])
               for rows in differences.values())) for pair in pairs],
     "The same in numbers: mean difference [95 % interval].",
@@ -269,15 +281,17 @@ figures.table(
 )
 
 # %%
-ends = [each for rows in differences.values() for each in rows.values()]
-print(sum(high < 0 for _, low, high in ends), "better,",
-      sum(low > 0 for _, low, high in ends), "worse, of", len(ends))
+all_intervals = [interval for rows in differences.values()
+                 for interval in rows.values()]
+print(sum(high < 0 for _, low, high in all_intervals), "better,",
+      sum(low > 0 for _, low, high in all_intervals), "worse, of",
+      len(all_intervals))
 
 # %% [markdown]
 # None of the 24 intervals excludes zero. Not one of the paper's steps, the
-# prior, attention or coordinates, makes a difference on unseen photographs
-# that we can tell from luck. The nearest to one is the prior on *samples*,
-# on which there are only ten photographs to judge by.
+# prior, attention or coordinates, makes a difference on test photographs
+# that we can tell from chance. The nearest to one is the prior on
+# *samples*, which has only ten test photographs.
 #
 # What might we have overlooked? The intervals say it: on ImageNet a
 # difference of less than a tenth, on *open country* of up to a sixth, on
@@ -288,13 +302,13 @@ print(sum(high < 0 for _, low, high in ends), "better,",
 # %% [markdown]
 # ## More than one number
 #
-# The squared error is one way to look. Chapter 8 shows what each metric
-# rewards; here they are for *coast*, means over test photographs and seeds.
-# *PSNR* (in dB) and *SSIM* compare the RGB pictures; *dE00* is the colour
-# difference CIEDE2000, in Lab units; *colourf.*, colourfulness, is an amount,
-# of which more is not better; *chroma* is the mean chroma of what is painted
-# over the photograph's own, here its median over photographs, since one that
-# is nearly gray makes the ratio very large.
+# Chapter 8 shows what each metric rewards; here they are for *coast*, means
+# over test photographs and seeds. *PSNR* (in dB) and *SSIM* compare the RGB
+# pictures; *dE00* is the colour difference CIEDE2000, in Lab units;
+# *colourf.*, colourfulness, is an amount, of which more is not better;
+# *chroma* is the mean chroma of the prediction over the photograph's own,
+# here its median over photographs, since one that is nearly gray makes the
+# ratio very large.
 
 # %%
 shown = ("ab_mse", "psnr_rgb", "ssim_rgb", "delta_e", "colourfulness",
@@ -306,7 +320,7 @@ rows = []
 for variant in ("gray", "mean-colour", *variants):
     row = [
         (np.nanmedian if metric == "chroma_ratio" else np.mean)(
-            [seed["scores"][metric] for seed in runs["coast"][variant]]
+            [run["scores"][metric] for run in runs["coast"][variant]]
         ) for metric in shown
     ]
     rows.append((variant, *(
@@ -316,36 +330,34 @@ figures.table(
     " coast; higher is better for PSNR and SSIM.", "tbl-metrics")
 
 # %% [markdown]
-# Ask another metric, and another network wins: the control by squared
-# error, attention by dE00, fusion and attention, level, by PSNR. Attention
-# paints with the most chroma, the control with the least; that may be what
-# section 5 calls "aesthetically pleasing". And no network reaches the SSIM of
-# plain gray. An order of networks that depends on the metric, and that no
+# By another metric, another network is best: the control by squared error,
+# attention by dE00, fusion and attention, level, by PSNR. Attention
+# predicts the most chroma, the control the least; that may be what section
+# 5 calls "aesthetically pleasing". And no network reaches the SSIM of plain
+# gray. An order of networks that depends on the metric, and that no
 # interval supports, decides nothing.
 
 # %% [markdown]
 # ## The paper's figure 4
 #
-# Pictures, and not picked by eye: the first, the middle and the last
-# photograph of the published test lists, painted by the networks of the
-# first seed.
+# Pictures, chosen by rule: the first, the middle and the last photograph of
+# the published test lists, colorized by the networks of the first seed.
 
-# %% mystnb={"figure": {"caption": "The paper's figure 4, ours: the first, middle and last test photograph of open country and of the ImageNet sample, 64 x 64 pixels, first seed.", "name": "fig-painted"}, "image": {"alt": "Six rows: a red desert under a deep blue sky, a bush in autumn, a wide plain, two magpies on grass, a lighthouse in brown tones, chestnuts. In the columns of the four networks skies are blue and all ground is olive gray; of the last three photographs the networks paint nearly nothing."}}
-def painted(variant, which, names):
-    """Six photographs each, of two data sets, painted by a variant."""
+# %% mystnb={"figure": {"caption": "The paper's figure 4, ours: the first, middle and last test photograph of open country and of the ImageNet sample, 64 x 64 pixels, first seed.", "name": "fig-predicted"}, "image": {"alt": "Six rows: a red desert under a deep blue sky, a bush in autumn, a wide plain, two magpies on grass, a lighthouse in brown tones, chestnuts. In the columns of the four networks skies are blue and all ground is olive gray; the last three photographs stay nearly gray."}}
+def shown_by(variant, which):
+    """Three photographs each of two data sets: one row of a run."""
     return torch.cat([
         experiments.pictures(
             experiments.Run(SCALE, name, variant, 0)
-        )[which][:3] for name in names
+        )[which][:3] for name in (country, "imagenet_sample256")
     ])
 
 
-two = ("open-country-64", "imagenet_sample256")
 figures.grid(
-    {"gray": painted("baseline", "gray", two)}
-    | {name: painted(name, "painted", two)
+    {"gray": shown_by("baseline", "gray")}
+    | {name: shown_by(name, "predicted")
        for name in ("baseline", "fusion", "attention", "control")}
-    | {"photograph": painted("baseline", "photograph", two)}
+    | {"photograph": shown_by("baseline", "photograph")}
 )
 
 # %% [markdown]
@@ -357,11 +369,11 @@ figures.grid(
 # And the attention network at its best, its median and its worst, by the
 # error of each test photograph:
 
-# %% mystnb={"figure": {"caption": "Attention, first seed: its best, median and worst test photograph of each data set, from above samples, coast, open country and ImageNet. In brackets the photographs themselves.", "name": "fig-best-worst"}, "image": {"alt": "Four rows. Best: a building, a blue sea, a meadow under clouds, a fox at night, all painted much like the photographs. Median: the Eiffel Tower with a gray instead of a blue sky, a golden sunset painted orange, bushes at a road, a ram painted gray. Worst: pink tulips painted olive, a violet dusk painted orange, a yellow hill painted bluish white, red masks painted gray."}}
+# %% mystnb={"figure": {"caption": "Attention, first seed: its best, median and worst test photograph of each data set, from above samples, coast, open country and ImageNet. In brackets the photographs themselves.", "name": "fig-best-worst"}, "image": {"alt": "Four rows. Best: a building, a blue sea, a meadow under clouds, a fox at night, all colorized much like the photographs. Median: the Eiffel Tower with a gray instead of a blue sky, a golden sunset turned orange, bushes at a road, a ram in gray. Worst: pink tulips turned olive, a violet dusk turned orange, a yellow hill turned bluish white, red masks in gray."}}
 columns = {}
-for i, kind in enumerate(experiments.PAINTED[3:], start=3):
-    for which in ("painted", "photograph"):
-        title = kind if which == "painted" else f"({kind})"
+for i, kind in enumerate(experiments.PREDICTED[3:], start=3):
+    for which in ("predicted", "photograph"):
+        title = kind if which == "predicted" else f"({kind})"
         columns[title] = torch.stack([
             experiments.pictures(
                 experiments.Run(SCALE, name, "attention", 0)
@@ -372,8 +384,8 @@ figures.grid(columns)
 # %% [markdown]
 # The best are photographs with little colour, or blue seas; the worst are
 # the colourful ones, and some of their colours are wrong rather than
-# missing: a dusk that is violet is painted as a sunset, a yellow hill as if it
-# lay under snow. Nobody could know from the gray picture alone.
+# missing: a violet dusk is colorized as a sunset, a yellow hill as if it
+# lay under snow. The gray picture alone does not tell.
 
 # %% [markdown]
 # ## Upside down
@@ -384,17 +396,18 @@ figures.grid(columns)
 # in percent of the error on upright ones:
 
 # %%
-def turned(told):
+def turned(seeds):
     """Error mirrored / upside down, in percent of that on upright."""
     cells = []
     for where in ("mirrored", "upside-down"):
-        there = [seed["elsewhere"][where]["ab_mse"] for seed in told]
-        cells.append(f"{100 * np.mean(there) / error(told).mean():.0f}")
+        there = [run["elsewhere"][where]["ab_mse"] for run in seeds]
+        ratio = np.mean(there) / error(seeds).mean()
+        cells.append(f"{100 * ratio:.0f}")
     return " / ".join(cells)
 
 
 figures.table(
-    ("% of upright", *titles.values()),
+    ("% of upright", *kinds),
     [(variant, *(turned(rows[variant]) for rows in runs.values()))
      for variant in ("fusion", "fusion-coordinates",
                      "attention", "attention-coordinates")],
@@ -403,13 +416,13 @@ figures.table(
 )
 
 # %% [markdown]
-# A mirror costs next to nothing: left and right are alike to these networks.
-# Upside down costs a lot where there are skies, more than twice the error
-# on *open country*. But it costs networks *without* coordinates as much as
-# those with, on *samples* even more. So they too know where above is; the
-# border's padding, and what lies beside what, could have told them (chapter 9
-# will meet this too). That coordinates tell a network what it knows would
-# explain the intervals above.
+# A mirror costs next to nothing: left and right are alike to these
+# networks. Upside down costs a lot where there are skies, more than twice
+# the error on *open country*. But it costs networks *without* coordinates
+# as much as those with, on *samples* even more. So they too use what is
+# above; the border's padding, and what lies beside what, could tell them
+# (see also chapter 9). That coordinates add nothing new would explain the
+# intervals above.
 
 # %% [markdown]
 # ## Trained narrow, tested broad
@@ -419,10 +432,11 @@ figures.table(
 # > second, where we will check how it performs over the entire dataset
 # > (section 3.6)
 #
-# Each network was also shown the other data sets' test photographs. Below
-# is the error of the paper's three: rows tell what they were trained on,
-# columns what they were tested on, in percent of what one constant colour
-# does, the mean of the training photographs of the column's own data set.
+# Each network was also tested on the other data sets' test photographs.
+# Below is the error of the paper's three: rows tell what they were trained
+# on, columns what they were tested on, in percent of what one constant
+# colour does, the mean of the training photographs of the column's own data
+# set.
 
 # %%
 def matrix(variant):
@@ -431,73 +445,75 @@ def matrix(variant):
     for i, rows in enumerate(runs.values()):
         for j, (name, there) in enumerate(runs.items()):
             scores = [
-                seed["scores"] if i == j else seed["elsewhere"][name]
-                for seed in rows[variant]
+                run["scores"] if i == j else run["elsewhere"][name]
+                for run in rows[variant]
             ]
-            mean = np.mean([np.mean(each["ab_mse"]) for each in scores])
+            mean = np.mean([np.mean(s["ab_mse"]) for s in scores])
             table[i, j] = mean / error(there["mean-colour"])[0]
     return 100 * table
 
 
 figures.table(
-    ("trained on", *(f"tested on {t}" for t in titles.values())),
+    ("trained on", *(f"tested on {kind}" for kind in kinds)),
     [(f"{titles[name]}, {variant}", *(f"{v:.0f}" for v in row))
      for variant in ("attention", "fusion", "baseline")
      for name, row in zip(runs, matrix(variant), strict=True)],
     "Trained on one kind of photographs, tested on another; error in"
-    " percent of mean colour.", "tbl-elsewhere",
+    " percent of mean colour.", "tbl-other-data",
 )
 
 # %% [markdown]
-# On the diagonal, where training and test are of one kind, *coast* and *open
-# country* are far ahead of ImageNet, as the paper says of narrow data sets.
-# (*Samples* is narrow too, but small; its baseline does worse than one
-# constant colour.) Off the diagonal is the price: a network of coasts or of open
-# country, shown anything else, is nearly always worse than one constant
-# colour, and up to twice as bad on ImageNet. The network of ImageNet is
-# near 100 on all but *coast*: it has learned to be careful, and does less harm
-# elsewhere than the others, and no good.
-# So "a better result" is one on photographs of the same kind.
+# On the diagonal, where training and test are of one kind, *coast* and
+# *open country* are far ahead of ImageNet, as the paper says of narrow data
+# sets. (*Samples* is narrow too, but small; its baseline does worse than
+# one constant colour.) Off the diagonal, a network trained on coasts or on
+# open country is nearly always worse than one constant colour, and up to
+# twice as bad on ImageNet. The network trained on ImageNet is near 100 on
+# all but *coast*: its predictions are cautious, less wrong than the others'
+# and no better than one colour. So "a better result" is one on photographs
+# of the same kind.
 
 # %% [markdown]
-# ## Where attention looks
+# ## What positions attend to
 #
 # Chapter 5 found that in a small network all positions of a photograph
-# attend to nearly the same places. These networks have had more
-# photographs and more time. Again we count the share
-# of attention that would have to be moved: to let all positions count
-# alike, and to give each position the mean of all positions of its
-# photograph. Means over test photographs and seeds.
+# attend to nearly the same places. These networks have had more photographs
+# and more time. Again we measure the [total variation
+# distance](notation.md#words) of each position's weights: to uniform
+# weights, and to the mean of all positions of its photograph. Means over
+# test photographs and seeds.
 
 # %%
-def moved(told):
-    """Shares of attention to be moved, means over the seeds."""
-    return " / ".join(
-        f"{np.mean([seed['looking'][what] for seed in told]):.3f}"
-        for what in ("from_even", "from_mean"))
+def total_variation(seeds):
+    """To uniform / to the mean of all positions, over the seeds."""
+    means = (np.mean([run["attention_distance"][to] for run in seeds])
+             for to in ("from_uniform", "between_positions"))
+    return " / ".join(f"{mean:.3f}" for mean in means)
 
 
 figures.table(
-    ("share", *titles.values()),
-    [(variant, *(moved(rows[variant]) for rows in runs.values()))
+    ("total variation", *kinds),
+    [(variant, *(total_variation(rows[variant])
+                 for rows in runs.values()))
      for variant in ("attention", "attention-coordinates")],
-    "The share of attention that would have to be moved, to make it"
-    " even / to give each position the mean of all.", "tbl-looking",
+    "Total variation distance of attention weights to uniform weights"
+    " / to the mean of all positions.", "tbl-attention-distance",
 )
 
 # %% [markdown]
-# The weights are not even: up to a third of attention would have to be moved
-# to make them so. But three quarters of that or more are shared by the
-# positions. The weights of one position differ from the mean of all by a few
-# per cent of attention. So attention has become, nearly, one weighted average
-# of the photograph, the same for all its positions: a second global vector
-# beside the prior's. It does little to "distinguish better between the objects
-# inside the images" (abstract), for it hardly distinguishes positions. That
-# may be why nothing tells it from a control which cannot look at all.
+# The weights are not uniform: their distance from uniform is up to a third.
+# But three quarters of that or more are shared by the positions. The
+# weights of one position differ from the mean of all by a few per cent. So
+# attention has become, nearly, one weighted average of the photograph, the
+# same for all its positions: a second global vector beside the prior's. It
+# does little to "distinguish better between the objects inside the images"
+# (abstract), for it hardly distinguishes positions. That may be why nothing
+# tells it from a control in which no position attends to another.
 #
-# One reason may be the size. A position of the encoder's map sees 75 x 75
-# pixels (chapter 3): of photographs of 64 x 64, everything from the middle and
-# two fifths from a corner, without attention. Hence the next section.
+# One reason may be the size. The receptive field of the encoder is 75 x 75
+# pixels (chapter 3): of photographs of 64 x 64 it covers everything from
+# the middle and two fifths from a corner, without attention. Hence the next
+# section.
 
 # %% [markdown]
 # ## Twice the size
@@ -507,6 +523,7 @@ figures.table(
 # again in percent of mean colour, which is computed at the same size.
 
 # %%
+at_64 = experiments.recorded(experiments.RESULTS, "minutes")
 larger = experiments.recorded(experiments.RESULTS, "minutes-128")
 larger = larger["coast"]
 three = ("baseline", "fusion", "attention")
@@ -516,18 +533,17 @@ for one, other in (("fusion", "baseline"), ("attention", "fusion")):
           f" {mean:.0f} % [{low:.0f}, {high:.0f}]")
 figures.table(
     ("coast, % of mean colour", "64 x 64", "128 x 128"),
-    [(variant, share(runs["coast"], variant), share(larger, variant))
+    [(variant, share(at_64["coast"], variant), share(larger, variant))
      for variant in three],
     "Error on the test photographs of coast at two sizes.",
     "tbl-larger",
 )
 
 # %% [markdown]
-# Fusion is ahead of the baseline as at 64 pixels, attention is behind fusion,
-# and the doubt is the same: both intervals contain zero. Here a position of
-# the encoder sees a third of the photograph at most, so there would be
-# something left for attention to look at. Nothing shows that looking there
-# helped.
+# Fusion is ahead of the baseline as at 64 pixels, attention is behind
+# fusion, and again both intervals contain zero. Here the receptive field of
+# the encoder covers a third of the photograph at most, so attention has the
+# rest to add. Nothing shows that this helped.
 
 # %% [markdown]
 # ## The same seed, another processor
@@ -544,8 +560,8 @@ again = experiments.recorded(
 again["mean-colour"] = larger["mean-colour"]
 processors = {"one processor": larger, "another": again}
 for which, rows in processors.items():
-    names = {told["device"] for v in three for told in rows[v]}
-    print(f"{which}: {'; '.join(sorted(names))}")
+    devices = {run["device"] for v in three for run in rows[v]}
+    print(f"{which}: {'; '.join(sorted(devices))}")
 figures.table(
     ("coast, % of mean colour", *processors),
     [(variant, *(share(rows, variant) for rows in processors.values()))
@@ -567,85 +583,92 @@ print(f"other seed, same processor:"
       f" {apart(errors, np.roll(errors, 1, axis=1)):.0f} %")
 
 # %% [markdown]
-# Another processor moves a row by no less than another seed does. And it turns
-# an order round: on the first processor attention is behind fusion, on the
-# second just ahead. The intervals had said that neither order is to be
-# relied on; here one can see it happen. So if you run a row again on a machine
-# of another kind, expect other numbers.
+# Another processor changes a row by no less than another seed does. And it
+# reverses an order: on the first processor attention is behind fusion, on
+# the second just ahead. The intervals had said that neither order is to be
+# relied on; here one can see it happen. So if you run a row again on a
+# machine of another kind, expect other numbers.
 
 # %% [markdown]
-# ## A kinder training
+# ## With augmentation, cosine decay and weight averaging
 #
 # All rows so far were trained as the paper writes, and with nothing that it
-# does not write: a constant learning rate, no variety in the photographs.
-# They learn by heart, and that may hide a difference. So once more, with
-# every photograph mirrored half of the time and exposed at random, the
-# learning rate falling along half a cosine, and a running average of the
-# weights (chapter 3): four rows on three data sets, three seeds.
+# does not write: a constant learning rate, no [data
+# augmentation](notation.md#words). They overfit, and that may hide a
+# difference. So once more, *augmented*: every photograph mirrored half of
+# the time and exposed at random, the learning rate decaying along half a
+# cosine, and a running average of the weights (chapter 3). Four rows on
+# three data sets, three seeds.
 
 # %%
-kinder = experiments.recorded(experiments.RESULTS, "minutes-kinder")
+augmented = experiments.recorded(
+    experiments.RESULTS, "minutes-augmented"
+)
 four = ("baseline", "fusion", "attention", "control")
-percents([name for name in runs if name in kinder],
-         "Error on the test photographs after the kinder training.",
-         "tbl-kinder", four, kinder)
+three_sets = [name for name in titles if name in augmented]
+percents(three_sets,
+         "Error on the test photographs after augmented training.",
+         "tbl-augmented", four, augmented)
 
 # %%
 figures.table(
-    ("change in %", *(titles[name] for name in runs if name in kinder)),
+    ("change in %", *(titles[name] for name in three_sets)),
     [(variant, *(
         "{:.0f} [{:.0f}, {:.0f}]".format(*(
-            100 * end / error(runs[name][variant]).mean()
+            100 * end / error(at_64[name][variant]).mean()
             for end in experiments.difference(
-                kinder[name][variant], runs[name][variant])))
-        for name in runs if name in kinder)) for variant in four],
-    "What the kinder training changes: difference to the error after"
+                augmented[name][variant], at_64[name][variant])))
+        for name in three_sets)) for variant in four],
+    "What augmented training changes: difference to the error after"
     " the paper's training [95 % interval].", "tbl-gain",
 )
 
 # %% [markdown]
 # And the networks against each other, as before:
 
-# %% mystnb={"figure": {"caption": "The differences after the kinder training, in percent of the second network's error, with 95 % intervals.", "name": "fig-kinder"}, "image": {"alt": "Three panels, four intervals each. All contain zero, but for attention against control on open country, red, from just above 0 to 20 per cent; most lean to the right."}}
-kinder_differences = {
+# %% mystnb={"figure": {"caption": "The differences after augmented training, in percent of the second network's error, with 95 % intervals.", "name": "fig-augmented"}, "image": {"alt": "Three panels, four intervals each. All contain zero, but for attention against control on open country, red, from just above 0 to 20 per cent; most lean to the right."}}
+augmented_differences = {
     titles[name]: {
-        pair: percent(kinder[name], one, other)
+        pair: percent(augmented[name], one, other)
         for pair, (one, other) in pairs.items() if "xy" not in pair
-    } for name in runs if name in kinder
+    } for name in three_sets
 }
-figures.intervals(kinder_differences, "difference of error in percent")
+figures.intervals(
+    augmented_differences, "difference of error in percent"
+)
 
 # %%
 print("without zero:")
-for name, rows in kinder_differences.items():
+for name, rows in augmented_differences.items():
     for pair, (mean, low, high) in rows.items():
         if low > 0 or high < 0:
             print(f"{name}, {pair}:"
                   f" {mean:.0f} % [{low:.1f}, {high:.1f}]")
 
 # %% [markdown]
-# The kinder training helps the network without a prior. On ImageNet the
-# *baseline* gains more than luck explains, and is now better than one constant
-# colour with every seed; on *coast* it has the lowest mean of the four. What
-# the others gain is within luck. And the intervals of {numref}`fig-kinder` lean
-# to the right: all six of fusion and attention against the baseline, and all
-# three of attention against its control, one of which, on *open country*, no
-# longer contains zero. One in twelve can be chance, at 95 %. But if more variety
-# should have brought out what the prior and attention are good for, it did not.
+# Augmented training helps the network without a prior. On ImageNet the
+# *baseline* gains more than chance explains, and is now better than one
+# constant colour with every seed; on *coast* it has the lowest mean of the
+# four. What the others gain may be chance. And the intervals of
+# {numref}`fig-augmented` lean to the right: all six of fusion and attention
+# against the baseline, and all three of attention against its control, one
+# of which, on *open country*, no longer contains zero. One in twelve can be
+# chance, at 95 %. So augmentation did not bring out a gain from the prior
+# or from attention.
 
 # %% [markdown]
 # ## Summary
 #
-# - Read as the paper reads its figures, the baseline wins on its own kind of
-#   photographs. The training loss tells who memorises best; the held-out
-#   curves of four networks cannot be told apart.
-# - On *coast* and *open country* every network paints test photographs better
-#   than one constant colour does, on *samples* all but the baseline; on
-#   ImageNet all stay within two per cent of it. So it is when they are trained
-#   as the paper trains.
+# - Read as the paper reads its figures, the baseline wins on its own kind
+#   of photographs. The training loss tells who memorises best; the
+#   validation curves of four networks cannot be told apart.
+# - On *coast* and *open country* every network predicts test photographs
+#   better than one constant colour does, on *samples* all but the baseline;
+#   on ImageNet all stay within two per cent of it. So it is when they are
+#   trained as the paper trains.
 # - Of 24 intervals for the prior, attention and coordinates, none excludes
 #   zero; neither do those at twice the size, where another processor is
-#   enough to turn fusion and attention round. After a kinder training one of
+#   enough to reverse fusion and attention. After augmented training one of
 #   twelve does, and it says that attention is worse than its control.
 # - Trained on one kind of photographs and tested on another, a network is
 #   mostly worse than one constant colour.
@@ -661,8 +684,8 @@ for name, rows in kinder_differences.items():
 # colorlib reproduce --scale minutes --only coast/attention/0
 # ```
 #
-# On a CPU of the same kind the tables come out the same, figure by figure; on
-# another, the row moves as it would with another seed.
+# On a CPU of the same kind the tables come out the same, figure by figure;
+# on another, the row changes as it would with another seed.
 
 # %% [markdown]
 # ## Exercises
@@ -673,7 +696,7 @@ for name, rows in kinder_differences.items():
 # :::{dropdown} Solution
 # ```python
 # figures.compare_seeds(
-#     {name: [told["history"] for told in runs["coast"][name]]
+#     {name: [run["history"] for run in runs["coast"][name]]
 #      for name in ("baseline", "attention")},
 #     {"mean colour":
 #      runs["coast"]["mean-colour"][0]["mean_colour"]["val"]},
@@ -681,9 +704,9 @@ for name, rows in kinder_differences.items():
 # ```
 # :::
 #
-# **2.** Our intervals contain two kinds of luck, that of the photographs and
-# that of the seeds. How large is the second? Compare the spread over seeds
-# with the difference of two rows.
+# **2.** Our intervals contain two kinds of chance, that of the photographs
+# and that of the seeds. How large is the second? Compare the spread over
+# seeds with the difference of two rows.
 #
 # :::{dropdown} Solution
 # ```python
@@ -694,7 +717,7 @@ for name, rows in kinder_differences.items():
 # ```
 #
 # Where the gap is not much larger than the spread, three seeds are too few
-# to name a winner, however many photographs there are.
+# to name the better one, however many photographs there are.
 # :::
 #
 # **3.** Does another metric change the order? Take `delta_e` instead of

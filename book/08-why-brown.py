@@ -10,16 +10,19 @@
 # # 8 Why brown?
 #
 # *What you will be able to do:* say which colour a squared error asks for
-# when several are possible, and work it out; find the brown in
-# photographs; tell what each metric rewards, and catch it rewarding the
-# wrong thing. *Runs in* a quarter of a minute on two CPU cores.
+# when several are possible, and work it out; find the brown in photographs;
+# tell what each metric rewards, and find cases where it rewards the wrong
+# thing. *Runs in* a quarter of a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
 import importlib.util
+import os
 import subprocess
 import sys
 
+# Threads that wait leave the processor to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if importlib.util.find_spec("colorlib") is None:
     source = "https://github.com/colorlib/attention-colorization"
     subprocess.check_call(
@@ -30,8 +33,9 @@ if importlib.util.find_spec("colorlib") is None:
 # %% tags=["hide-input"]
 import torch
 
-from colorlib import data, figures, lab, metrics, models, zoo
-from colorlib.colorize import predict
+from colorlib import data, lab, metrics, networks, zoo
+from colorlib.book import figures
+from colorlib.pipeline import predict
 
 # %% [markdown]
 # ## What the paper says
@@ -52,18 +56,19 @@ from colorlib.colorize import predict
 # %% [markdown]
 # ## A tulip that may be red or yellow
 #
-# Suppose a network sees a tulip in gray. Of the tulips of this lightness
-# that it has seen, half were red and half yellow. What should it paint?
-# Its loss, the mean squared error, is for a painted colour $c$
+# Suppose a network is given a tulip in gray. Of the tulips of this
+# lightness that it was trained on, half were red and half yellow. What
+# should it predict? Its loss, the mean squared error, is for a predicted
+# colour $c$
 #
 # $$
 # \tfrac12 \lVert c - \text{red} \rVert^2
 # + \tfrac12 \lVert c - \text{yellow} \rVert^2,
 # $$ (eq-two-colours)
 #
-# which is least at the mean of the two: orange, which it has never seen on
-# a tulip. And if a third of the tulips is violet? The mean of all three
-# loses nearly half of its chroma, its distance from gray.
+# which is least at the mean of the two: orange, which none of these tulips
+# has. And if a third of the tulips is violet? The mean of all three loses
+# nearly half of its chroma, its distance from gray.
 
 # %%
 tulips = torch.tensor(  # a and b of three colours
@@ -84,11 +89,12 @@ figures.sheet(patches, (*names, "mean of two", "mean of three"),
               columns=5)
 
 # %% [markdown]
-# Chroma is $\sqrt{a^2 + b^2}$. A mean never has more chroma than the colours it is
-# taken of have on average, and it has less as soon as they differ in hue.
-# So the painted photograph is duller than the true ones: not because the
-# network is bad, but because it does what it is told while it does not
-# know. Only if it knew the colour would it be as bright.
+# Chroma is $\sqrt{a^2 + b^2}$. A mean never has more chroma than the
+# colours it is taken of have on average, and it has less as soon as they
+# differ in hue. So the prediction is duller than the true photographs: not
+# because the network is bad, but because it minimises its loss while the
+# colour is uncertain. Only where the colour is certain is the prediction as
+# vivid.
 
 # %% [markdown]
 # ## What photographs are like
@@ -107,11 +113,11 @@ print(f"chroma of the mean {mean.norm():.1f}, "
       f"mean of the chroma {ab.norm(dim=1).mean():.1f}")
 
 # %% [markdown]
-# A positive b and a slightly negative a: that is not brown but olive.
-# These are photographs of buildings among trees, and of flower beds, and
-# there are leaves in most of them. But a network knows more than nothing, it knows L. Here is the best
-# that can be painted from the L of a single pixel: the mean of all training
-# pixels of that lightness, in steps of 5.
+# A positive b and a slightly negative a: that is not brown but olive. These
+# are photographs of buildings among trees, and of flower beds, and there
+# are leaves in most of them. But a network is given L. Here is the best
+# prediction from the L of a single pixel: the mean of all training pixels
+# of that lightness, in steps of 5.
 
 # %% mystnb={"figure": {"caption": "The mean colour of the training photographs' pixels by their lightness, from dark to bright.", "name": "fig-by-lightness"}, "image": {"alt": "Twenty squares from black through dark olive and a little brownish gray to pale yellowish green and white: all of them dull."}}
 steps = (true["train"][:, 0].flatten() / 5).long().clamp(max=19)
@@ -134,14 +140,14 @@ print("between red (0) and green (180), by way of yellow (90):",
 # %% [markdown]
 # So the paper is right that the loss asks for dull colours, and that they
 # lie on the side of yellow: all of these means have a positive b, the blue
-# of skies is outnumbered at every lightness. But it is not brown that the
-# loss rewards. It rewards the mean of whatever is possible. In these
+# of skies is in the minority at every lightness. But it is not brown that
+# the loss rewards. It rewards the mean of whatever is possible. In these
 # photographs that is olive; in others it may be brown.
 
 # %% [markdown]
 # ## What the metrics reward
 #
-# Six ways to paint the ten test photographs:
+# Six ways to colorize the ten test photographs:
 #
 # - *gray*, and *mean colour*, the constant from above;
 # - *by lightness*, the table from above;
@@ -154,7 +160,7 @@ print("between red (0) and green (180), by way of yellow (90):",
 # %%
 test, photographs = true["test"], packs["test"]
 L, wanted = lab.normalize(test)
-model = models.load_weights(zoo.find(zoo.DEFAULT))
+model = networks.load_weights(zoo.find(zoo.DEFAULT))
 ours = predict(model, L, 64)
 which = (test[:, 0] / 5).long().clamp(max=19)
 ways = {
@@ -166,8 +172,8 @@ ways = {
     "wrong colours": wanted.roll(1, dims=0).flip(-1),
 }
 scored = {}
-for name, painted in ways.items():
-    each = figures.recolour(test, painted)
+for name, predicted in ways.items():
+    each = figures.recolour(test, predicted)
     scored[name] = {
         metric: sum(map(measure, each, test)) / len(test)
         for metric, measure in metrics.METRICS.items()
@@ -189,32 +195,31 @@ print(f"the photographs' own colourfulness: {own:.3g}")
 # %% mystnb={"figure": {"caption": "Three test photographs in five of the ways.", "name": "fig-ways"}, "image": {"alt": "Three photographs in rows, six columns: mean colour and by lightness, both all in pale olive; network, with a blue sky and olive leaves; stronger, the same with deeper blue; wrong colours, with the outline of another tower in the sky and yellow and green tulips; and the photograph with pink and red tulips."}}
 rows = [2, 6, 8]
 figures.grid({
-    name: figures.recolour(test, painted)[rows]
-    for name, painted in ways.items() if name != "gray"
+    name: figures.recolour(test, predicted)[rows]
+    for name, predicted in ways.items() if name != "gray"
 } | {"photograph": test[rows]})
 
 # %% [markdown]
 # Read the table by columns.
 #
-# - *ab-MSE* and *PSNR* (in dB) put every cautious way, even gray, far before the
-#   vivid wrong one. An error that is punished by its square makes it wise
-#   to say little. (A little more than this network does would be wiser
-#   still, says the row *stronger*, though PSNR disagrees. And *by lightness*
-#   does worse than one mean colour: it has learned the training photographs'
-#   accidents.)
-# - *SSIM* is high for gray: it looks at structure, which is in L, and L is
+# - *ab-MSE* and *PSNR* (in dB) put every cautious way, even gray, far
+#   before the vivid wrong one. A squared error rewards caution. (A little
+#   less caution than this network's would be better still by the row
+#   *stronger*, though PSNR disagrees. And *by lightness* does worse than
+#   one mean colour: it has overfitted the training photographs.)
+# - *SSIM* is high for gray: it compares structure, which is in L, and L is
 #   copied. A paper that reports it for colorization reports mostly that.
 # - *dE00*, a colour difference made after human vision, agrees with the
 #   squared errors about the wrong colours, but finds plain gray closer to
 #   the truth than the mean colour.
-# - *colourfulness* and *chroma* (painted over true, the mean of the ten
-#   photographs' ratios) see nothing but the amount. The wrong
-#   colours are nearly as colourful as the photographs. By colourfulness
-#   alone, they would have won.
+# - *colourfulness* and *chroma* (predicted over true, the mean of the ten
+#   photographs' ratios) measure nothing but the amount. The wrong colours
+#   are nearly as colourful as the photographs. By colourfulness alone, they
+#   would be best.
 #
 # (The weights are those of chapter 3. Their loss is a little higher here,
-# since photographs of 96 pixels have more colour to miss than photographs of
-# 64.)
+# since photographs of 96 pixels have more detail in their colours than
+# photographs of 64.)
 #
 # No single column is what an eye would say. That is why an error *and* an
 # amount of colour belong side by side, as in chapters 6 and 9, and why a
@@ -233,14 +238,14 @@ print("nearest to the photographs' colourfulness:",
 # %% [markdown]
 # ## What could be done
 #
-# The dullness comes from the loss, so more layers, a prior or attention
-# can only help by making the network *know* more: where there is less
-# doubt, there is less to average. The other way is to ask for something
-# else. Zhang et al. (arXiv 1603.08511) let a network give a probability to
-# each of 313 colours and then choose; adversarial training asks for
-# colours that a second network believes. Both paint brighter and are wrong
-# more loudly, and both are worse by the squared error. The paper we
-# replicate stays with the squared error, and so do we.
+# The dullness comes from the loss, so more layers, a prior or attention can
+# only help by making colours more certain: where fewer colours are
+# possible, there is less to average. The other way is another loss. Zhang
+# et al. (arXiv 1603.08511) let a network give a probability to each of 313
+# colours and then choose; adversarial training asks for colours that a
+# second network takes for real. Both predict more vivid colours and make
+# larger errors; both are worse by the squared error. The paper we replicate
+# stays with the squared error, and so do we.
 
 # %% [markdown]
 # ## Summary
@@ -256,14 +261,14 @@ print("nearest to the photographs' colourfulness:",
 # ## Exercises
 #
 # **1.** In {eq}`eq-two-colours`, let three quarters of the tulips be red.
-# What is painted, and what would the *absolute* error
-# $\lVert c - \text{red} \rVert$ ask for?
+# What is predicted, and what would the *absolute* error $\lVert c -
+# \text{red} \rVert$ ask for?
 #
 # :::{dropdown} Solution
 # The squared error asks for the weighted mean, $a = 45$, $b = 47.5$. The
 # absolute error asks for the geometric median, which for two points is the
-# one with the greater weight: red itself. A loss without the square hedges
-# less.
+# one with the greater weight: red itself. A loss without the square is less
+# cautious.
 # :::
 #
 # **2.** Is the mean bluer if only the top quarter of each photograph
@@ -290,6 +295,6 @@ print("nearest to the photographs' colourfulness:",
 #       ((ours - wanted) ** 2).mean())
 # ```
 #
-# At nearly twice its own, and there the error is higher again: bolder
-# colours pay for every mistake.
+# At nearly twice its own, and there the error is higher again: with
+# stronger colours every mistake costs more.
 # :::

@@ -10,16 +10,19 @@
 # # 9 Your own photographs
 #
 # *What you will be able to do:* colorize a photograph of your own, of any
-# size and format; say what is kept of it and what is invented; choose how
-# much the network should see and how strong its colours should be; and
-# know what makes it fail. *Runs in* less than a minute on two CPU cores.
+# size and format; say what is kept of it and what is invented; choose the
+# working size and the strength of colours; and know what makes it fail.
+# *Runs in* less than a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
 import importlib.util
+import os
 import subprocess
 import sys
 
+# Threads that wait leave the processor to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if importlib.util.find_spec("colorlib") is None:
     source = "https://github.com/colorlib/attention-colorization"
     subprocess.check_call(
@@ -35,8 +38,9 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from colorlib import data, figures, files, lab, metrics, models, zoo
-from colorlib.colorize import Painter, lift, predict
+from colorlib import data, files, lab, metrics, networks, zoo
+from colorlib.book import figures
+from colorlib.pipeline import Pipeline, predict, upsample
 
 # %% [markdown]
 # ## What the paper says
@@ -44,15 +48,15 @@ from colorlib.colorize import Painter, lift, predict
 # > Further, such a Seq2Seq helps us to train the dataset over image of any
 # > sizes and aspect ratio (abstract)
 #
-# *What we had to guess:* how. Convolutions do run on any size. But a
-# network that has learned from small photographs sees a large one as if
-# through a magnifying glass, a piece of sky or of skin at a time, and
-# attention over a large map costs too many multiplications (exercise 5 of
-# chapter 5 works it out for a camera's 12 megapixels). So the
-# library does what most colorization programs do. The network sees the
-# photograph small, at a *working size*; the a and b that it paints are
-# enlarged; and L is the photograph's own, at its own size. Of those 4000 x
-# 3000 pixels, a network with a working size of 64 sees 85 x 64.
+# *What we had to guess:* how. Convolutions do run on any size. But in a
+# large photograph the receptive field of a network trained on small ones
+# covers only a piece of sky or of skin, and attention over a large map
+# costs too many multiplications (exercise 5 of chapter 5 works it out for a
+# camera's 12 megapixels). So the library does what most colorization
+# programs do. The network is given the photograph at a small [*working
+# size*](notation.md#words); the a and b that it predicts are enlarged; and
+# L is the photograph's own, at its own size. With a working size of 64,
+# those 4000 x 3000 pixels become 85 x 64.
 
 # %% [markdown]
 # ## A photograph
@@ -68,11 +72,11 @@ path = PHOTO or next(
     if photo.name == "eiffel-2.png"
 )
 image = files.read(path)
-painter = Painter()  # the library's own weights, made ready once
-painted = painter(image)
-print(image.size, image.mode, "->", painted.size, painted.mode)
+pipeline = Pipeline()  # the library's own weights, made ready once
+predicted = pipeline(image)
+print(image.size, image.mode, "->", predicted.size, predicted.mode)
 
-# %% mystnb={"figure": {"caption": "A held-out photograph in gray, painted, and as it was. The middle square is shown.", "name": "fig-yours"}, "image": {"alt": "Three pictures of the Eiffel Tower under clouds: in gray; painted, with a blue sky, grayish trees and a tower tinted blue where it stands against the sky; and the photograph itself, with a green lawn and brown tower."}}
+# %% mystnb={"figure": {"caption": "A test photograph in gray, colorized, and as it was. The middle square is shown.", "name": "fig-yours"}, "image": {"alt": "Three pictures of the Eiffel Tower under clouds: in gray; colorized, with a blue sky, grayish trees and a tower tinted blue where it stands against the sky; and the photograph itself, with a green lawn and brown tower."}}
 def square(picture, side=512):
     """The middle of an image as a Lab photograph (1, 3, side, side)."""
     width, height = picture.size
@@ -84,20 +88,20 @@ def square(picture, side=512):
 
 
 truth = square(image)
-figures.grid({"gray": figures.gray(truth), "painted": square(painted),
-              "photograph": truth})
+figures.grid({"gray": figures.gray(truth),
+              "predicted": square(predicted), "photograph": truth})
 
 # %% [markdown]
-# Look at the edge of the tower. Where the network, which saw 64 pixels,
-# could not tell sky from iron, the colours run over. Colours are all that
-# has been made up: L is the photograph's own. What little it changes is
-# rounding to 8 bits; and where a colour does not exist at that lightness,
-# it is clipped:
+# Look at the edge of the tower. Where the network, which was given 64
+# pixels, could not tell sky from iron, the colours bleed. Colours are all
+# that is invented: L is the photograph's own. It changes a little by
+# rounding to 8 bits, and where a colour does not exist at that lightness
+# and is clipped:
 
 # %%
 before, after = (
     figures.batch([files.upright(picture)])[0, 0]
-    for picture in (image, painted)
+    for picture in (image, predicted)
 )
 change = (before - after).abs()
 print(f"L changes by {change.median():.2f} in the median; by more "
@@ -106,11 +110,12 @@ print(f"L changes by {change.median():.2f} in the median; by more "
 # %% [markdown]
 # ## Enlarging colours
 #
-# The network saw 64 pixels across. An edge that falls into the middle of
-# one of these is blurred over its whole width. But L knows where it is.
-# `lift` lets every pixel take the mean of the colours around it, mostly of
-# those that have nearly its own lightness. On two areas of one colour each,
-# reduced to 64 pixels and enlarged again:
+# The network was given 64 pixels across. An edge in the middle of one of
+# these is blurred over its whole width. But L has the edge. `upsample` is
+# [*joint bilateral upsampling*](notation.md#words): every pixel takes the
+# mean of the colours around it, mostly of those that have nearly its own
+# lightness. On two areas of one colour each, reduced to 64 pixels and
+# enlarged again:
 
 # %%
 L = torch.zeros(1, 1, 256, 256)
@@ -120,31 +125,31 @@ small = F.interpolate(ab, 64, mode="area")
 for name, large in (
     ("bilinear", F.interpolate(small, 256, mode="bilinear")),
     ("bicubic", F.interpolate(small, 256, mode="bicubic")),
-    ("along edges", lift(small, L)),
+    ("joint bilateral", upsample(small, L)),
 ):
     off = ((large - ab).abs() > 0.04).float().mean()
-    print(f"{name:12} {off:6.2%} of the pixels are off")
+    print(f"{name:15} {off:6.2%} of the pixels are off")
 
 # %% [markdown]
-# That is the case it is made for. What the network gets wrong, no
-# enlargement mends: over whole photographs, the error of what it predicts
+# That is the case it is made for. What the network predicts wrong, no
+# upsampling corrects: over whole photographs, the error of what it predicts
 # falls by less than one per cent. And colours that were known in fine
-# detail, `lift` would blur: photographs' own colours, reduced and enlarged
-# again, come out a quarter worse than by plain interpolation
+# detail, `upsample` would blur: photographs' own colours, reduced and
+# enlarged again, come out a quarter worse than by plain interpolation
 # (`benchmarks/README.md` has both tables).
 
 # %% [markdown]
-# ## How much should the network see?
+# ## Which working size?
 #
-# The weights were trained on photographs of 64 pixels, and that is the tool's
-# working size, the shorter side that the network sees. Was it a good one?
-# Here is the loss, at 256 pixels, by working size: on the six held-out
-# photographs, by which one might choose, and on the ten test photographs, to
-# report.
+# The weights were trained on photographs of 64 pixels, and that is the
+# tool's working size, the shorter side of what the network is given. Is it
+# a good one? Here is the loss, at 256 pixels, by working size: on the six
+# validation photographs, by which one might choose, and on the ten test
+# photographs, to report.
 
 # %%
 true, ab, by_size = {}, {}, {}
-model = models.load_weights(zoo.find(zoo.DEFAULT))
+model = networks.load_weights(zoo.find(zoo.DEFAULT))
 for split in ("val", "test"):
     true[split] = data.pack(data.photos("samples", split), 256).lab()
     L, ab[split] = lab.normalize(true[split])
@@ -157,11 +162,11 @@ loss = {
             for size, ours in by_size[split].items()}
     for split in ab
 }
-print("size  held out    test")
+print("size  validation    test")
 for size in loss["val"]:
-    print(f"{size:4} {loss['val'][size]:9.4f}"
+    print(f"{size:4} {loss['val'][size]:11.4f}"
           f" {loss['test'][size]:7.4f}")
-print("held out, best at", min(loss["val"], key=loss["val"].get))
+print("validation, best at", min(loss["val"], key=loss["val"].get))
 true, ab, by_size = true["test"], ab["test"], by_size["test"]
 
 # %% mystnb={"figure": {"caption": "Three test photographs at three working sizes.", "name": "fig-working-size"}, "image": {"alt": "Three photographs in rows, columns for working sizes of 16, 64 and 256 and the photograph. At 16 everything is pale olive; at 64 the sky is blue, leaves are olive or dark gray; at 256 there are patches of green, orange and grayish blue, also on plain lawn and sky."}}
@@ -171,16 +176,16 @@ columns = {f"{s} pixels": figures.recolour(true, by_size[s])[rows]
 figures.grid(columns | {"photograph": true[rows]})
 
 # %% [markdown]
-# The six held-out photographs alone would choose 128. We do not follow them:
-# six photographs of two or three places are few to move, for everybody's
-# photographs, what training has fixed. (The test photographs have no say in
-# it; to them anything between 48 and 128 is the same.) `working_size=128`
-# in Python, or `--working-size 128`, is there to try.
+# The six validation photographs alone would choose 128. We keep 64: six
+# photographs of two or three places are too few to change a default for
+# everybody. (The test photographs choose nothing; for them anything between
+# 48 and 128 is the same.) `working_size=128` in Python, or `--working-size
+# 128`, is there to try.
 #
 # ## How strong?
 #
-# A network trained on squared errors hedges: where many colours are
-# possible it paints their mean, which is close to gray. `strength`
+# A network trained on squared errors is cautious: where many colours are
+# possible it predicts their mean, which is close to gray. `strength`
 # multiplies its colours. *Chroma* is the mean distance from gray over all
 # pixels of all photographs, relative to the photographs' own (in chapters 6
 # and 8 the ratio is taken photograph by photograph); strength 0 is gray.
@@ -199,13 +204,12 @@ figures.grid({
 })
 
 # %% [markdown]
-# On these ten photographs it hedges more than it need: one and a half times
-# as strong is a little closer to the truth. Twice as strong is worse again,
-# though some will like it better: more colour is not more truth. (These are
-# the test photographs, so this is a remark, not a choice: the tool's strength
-# stays 1. And the loss at strength 1 is higher than in chapters 3 and 8 for
-# the same weights, since at 256 pixels there is more colour to miss than at
-# 64 or 96.)
+# On these ten photographs it is more cautious than it need be: one and a
+# half times as strong is a little closer to the truth. Twice as strong is
+# worse again, though some will like it better. (These are the test
+# photographs, so this chooses nothing: the tool's strength stays 1. And the
+# loss at strength 1 is higher than in chapters 3 and 8 for the same
+# weights, since at 256 pixels colours have more detail than at 64 or 96.)
 #
 # ## Old photographs are not clean
 #
@@ -213,8 +217,8 @@ figures.grid({
 # colours. Yours may be made gray by somebody else's formula, badly
 # compressed, noisy, or toned. Each of these is done here to the ten test
 # photographs. The first column is the loss, against the colours of the
-# clean photograph. The second says how far the painting has moved from
-# that of the clean one: 0 not at all, 1 as far as it is from gray.
+# clean photograph. The second says how far the prediction is from that of
+# the clean one: 0 not at all, 1 as far as that one is from gray.
 
 # %%
 def jpeg(picture, quality):
@@ -246,7 +250,7 @@ def mean(picture):
     return Image.fromarray(gray.round().astype(np.uint8))
 
 
-done_to_it = {
+damages = {
     "clean: its L": lambda p: p,
     "gray: 0.3 R, 0.6 G, 0.1 B": lambda p: p.convert("L"),
     "gray: the mean of R, G, B": mean,
@@ -261,38 +265,38 @@ done_to_it = {
 # %%
 pictures = figures.images(true)
 colours = {}
-for name, change in done_to_it.items():
-    ours = figures.batch([painter(change(p)) for p in pictures])
+for name, damage in damages.items():
+    ours = figures.batch([pipeline(damage(p)) for p in pictures])
     colours[name] = lab.normalize(ours)[1]
 clean = colours["clean: its L"]
-print(f"{'':25} loss    moved")
+print(f"{'':25} loss    change")
 for name, ours in colours.items():
-    moved = (ours - clean).norm() / clean.norm()
-    print(f"{name:25} {F.mse_loss(ours, ab):.4f}  {moved:.2f}")
+    change = (ours - clean).norm() / clean.norm()
+    print(f"{name:25} {F.mse_loss(ours, ab):.4f}  {change:.2f}")
 
 # %%
 mild = ("gray: 0.3 R, 0.6 G, 0.1 B", "JPEG, quality 30", "sepia")
 near = [(colours[n] - clean).norm() < 0.5 * clean.norm()
         for n in mild]
-print("gray, JPEG and sepia move it less than half way:", all(near))
+print("gray, JPEG and sepia change it less than half:", all(near))
 worst = max(colours, key=lambda n: (colours[n] - clean).norm())
-print("what moves it most:", worst)
+print("what changes it most:", worst)
 
 # %% [markdown]
 # The numbers sort the damage. By which formula a photograph became gray,
 # and that it is toned, hardly matters; nor does a JPEG file, unless it is
 # so crude that blocks show. Strong grain is the worst. It was put on
 # photographs of 256 pixels here; in a large scan, much of it is averaged
-# away before the network sees it.
+# away at the working size.
 
 # %% [markdown]
 # ## Where it fails
 #
-# No choosing: all ten test photographs, from the best to the worst by
-# their loss relative to that of gray. Above 1, gray would have been closer
-# to the truth.
+# All ten test photographs, from the best to the worst by their loss
+# relative to that of gray. Above 1, gray would have been closer to the
+# truth.
 
-# %% mystnb={"figure": {"caption": "Every test photograph as painted (odd rows) above the photograph itself (even rows), from the lowest error relative to gray to the highest.", "name": "fig-failures"}, "image": {"alt": "Ten painted photographs, each above the true one, with relative errors below. The best are two views of the Eiffel Tower under a blue sky; then a brick building painted brown, palms and a tree in dull green; yellow flowers, a park, a second brick building, all grayish; the worst are palms before a white building and pink and red tulips painted gray-green."}}
+# %% mystnb={"figure": {"caption": "Every test photograph as predicted (odd rows) above the photograph itself (even rows), from the lowest error relative to gray to the highest.", "name": "fig-failures"}, "image": {"alt": "Ten colorized photographs, each above the true one, with relative errors below. The best are two views of the Eiffel Tower under a blue sky; then a brick building in brown, palms and a tree in dull green; yellow flowers, a park, a second brick building, all grayish; the worst are palms before a white building and pink and red tulips in gray-green."}}
 ratios = [
     metrics.ab_mse(figures.recolour(true, by_size[64])[i], true[i])
     / metrics.ab_mse(figures.gray(true)[i], true[i]) for i in range(10)
@@ -307,12 +311,11 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
               columns=5)
 
 # %% [markdown]
-# It knows the sky best, and of leaves near the camera at least that they are
-# olive. Bricks it paints brown, and so it paints trees and lawn below the
-# Eiffel Tower; flowers it paints like the leaves around them, since their
-# colours vary; faces and clothes are hardly among its photographs. And it is
-# never sure: a painted photograph is a guess at what might have been, not a
-# document of what was.
+# It does best on skies. Leaves near the camera become olive; bricks become
+# brown, and so do trees and lawn below the Eiffel Tower; flowers become
+# like the leaves around them, since their colours vary; faces and clothes
+# are hardly among its training photographs. A colorized photograph is a
+# guess at what might have been, not a document of what was.
 
 # %% [markdown]
 # ## From the command line
@@ -339,17 +342,18 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
 # | a damaged file | one sentence; the others go on; status 1 at the end |
 # :::
 #
-# In Python, `colorlib.colorize(image)` paints one image and `Painter`
+# In Python, `colorlib.colorize(image)` colorizes one image and `Pipeline`
 # many.
 
 # %% [markdown]
 # ## Summary
 #
-# - The network sees a photograph small; L stays the photograph's own.
-# - Colours are enlarged along the edges of L; what was predicted wrong
+# - The network is given a photograph at a small working size; L stays the
+#   photograph's own.
+# - Colours are upsampled along the edges of L; what was predicted wrong
 #   stays wrong.
-# - The working size is that of training; the test photographs hardly change
-#   between 48 and 128, and the held-out ones would like 128 best.
+# - The working size is that of training; the test loss hardly changes
+#   between 48 and 128, and the validation loss is lowest at 128.
 # - `strength` makes colours stronger: half as much again is even a little
 #   closer to these photographs, twice as much is not.
 # - Strong grain hurts most; another formula for gray, toning and ordinary
@@ -358,15 +362,16 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
 # %% [markdown]
 # ## Exercises
 #
-# **1.** Paint a photograph of which you remember the colours. Where is
-# the network right, and what had it probably seen often?
+# **1.** Colorize a photograph of which you remember the colours. Where is
+# the network right, and what was probably frequent in its training
+# photographs?
 #
 # :::{dropdown} Solution
 # Set `PHOTO` above and run from there. To see only the colours, set L to
 # a constant:
 #
 # ```python
-# flat = square(painted)
+# flat = square(predicted)
 # flat[:, 0] = 60
 # figures.sheet(flat, columns=2)
 # ```

@@ -11,9 +11,9 @@
 #
 # What the paper gets wrong or leaves open, and what this book does instead,
 # on one page. Where both ways can be run, the switch is named: an argument
-# of `models.build` or `priors.Prior`, and `--set NAME=VALUE` of
-# `colorlib train`. The page is generated from the library's settings, and a
-# test holds the two together.
+# of `networks.build` or `priors.Prior`, and `--set NAME=VALUE` of `colorlib
+# train`. The page is generated from the library's settings, and a test
+# checks that the two agree.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
@@ -31,7 +31,7 @@ if importlib.util.find_spec("colorlib") is None:
 # %% tags=["hide-input"]
 from IPython.display import Markdown
 
-from colorlib.decisions import decisions, switch
+from colorlib.book.decisions import decisions, switch
 
 paragraphs = []
 for entry in decisions():
@@ -48,5 +48,5 @@ for entry in decisions():
 Markdown("\n\n".join(paragraphs))
 
 # %% [markdown]
-# All slips that can be run, at once, are the preset `as-written`; what
-# becomes of it is told in [chapter 7](07-claims.ipynb).
+# The preset `as-written` has all slips that can be run at once; its result
+# is in [chapter 7](07-claims.ipynb).
