@@ -1,4 +1,4 @@
-"""Names of version 0.1: whoever imports one is sentence in a sentence where it is now."""
+"""Names of version 0.1: importing one says in a sentence where it is now."""
 
 import sys
 from collections.abc import Sequence

@@ -1,5 +1,6 @@
 """What computes: processors, GPUs, and how many threads."""
 
+import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +8,52 @@ from pathlib import Path
 
 import torch
 
+from colorlib.errors import ColorlibError
+
 
 def auto_device() -> str:
     """The best device here: "cuda", "mps" or "cpu"."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def find(name: str) -> str:
+    """A device that torch can use, by its name.
+
+    Args:
+        name: as torch calls it, such as "cpu", "cuda:1" or "mps"; or "auto" for
+            the best one here. Of the processes that torchrun starts, each gets
+            its own GPU for "cuda".
+
+    Raises:
+        ColorlibError: there is no such device here.
+    """
+    device = auto_device() if name == "auto" else name
+    if device == "cuda":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ColorlibError(f"there is no device {device!r} here") from error
+    return device
+
+
+def all_of(name: str) -> list[str]:
+    """A device for each run that is done at a time: every GPU, or one for each core of a CPU.
+
+    Args:
+        name: as for `find`; a GPU with its number, such as "cuda:1", is taken alone.
+
+    Raises:
+        ColorlibError: there is no such device here.
+    """
+    device = find(name)
+    if device == "cpu":
+        return ["cpu"] * (os.cpu_count() or 1)
+    if name in ("auto", "cuda") and device.startswith("cuda"):
+        return [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    return [device]
 
 
 def device_name(device: str) -> str:

@@ -13,11 +13,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from colorlib import __version__, cli, data, networks, options, pipeline, training
+from colorlib import (
+    __version__,
+    cli,
+    data,
+    devices,
+    networks,
+    options,
+    pipeline,
+    provenance,
+    training,
+)
 from colorlib.settings import Config, Settings, Spec
 
 COMMAND = Path(sys.executable).with_name("colorlib")
@@ -387,8 +398,23 @@ def test_a_report_never_replaces_a_photograph(tmp_path, monkeypatch, capfd):
 
 
 def test_the_commit_is_the_librarys_own_or_none():
-    commit = cli._commit()
+    commit = provenance.commit()
     assert commit is None or re.fullmatch(r"[0-9a-f]{7}\+?", commit)
+
+
+def test_devices_are_found_and_counted(monkeypatch):
+    assert devices.find("cpu") == "cpu"
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert devices.all_of("cpu") == ["cpu"] * 3
+    zeros = torch.zeros
+    monkeypatch.setattr(torch, "zeros", lambda *size, device: zeros(*size))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "1")  # of the second process that torchrun starts
+    for name in ("auto", "cuda"):
+        assert devices.find(name) == "cuda:1"
+        assert devices.all_of(name) == ["cuda:0", "cuda:1"]
+    assert devices.all_of("cuda:1") == ["cuda:1"]
 
 
 # Options that come from dataclasses ---------------------------------------------
@@ -582,6 +608,15 @@ def test_a_run_folder_named_like_weights_of_the_library(run, folder, tmp_path, m
     assert run(*call, "2.json", "./baseline")[0] == 0
     names = [Path(json.loads(Path(f"{i}.json").read_text())["weights"]).name for i in (1, 2)]
     assert names == ["baseline.safetensors", "best.safetensors"]
+
+
+def test_a_warning_is_shown_once_a_call(run, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, "samples")
+    for out in ("one", "two"):
+        status, _, error = train(run, "samples", out)
+        assert status == 0, error
+        assert error.count("write ./samples for the folder\n") == 1
 
 
 def test_a_tilde_is_the_home_folder_in_every_path(run, folder, photo, tmp_path, monkeypatch):
@@ -793,7 +828,7 @@ def test_colorize_is_always_the_function():
 
 
 def test_the_wheel_has_all_of_the_package():
-    root = Path(cli.__file__).parents[1]
+    root = Path(cli.__file__).parents[2]
     if not (root / "pyproject.toml").is_file():
         pytest.skip("not in a checkout")
     setuptools = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]

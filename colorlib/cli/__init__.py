@@ -1,0 +1,62 @@
+"""The command line: thin verbs over the library, a file each.
+
+What a verb needs is imported when it is called, so that help need not wait for torch.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from colorlib import __version__
+from colorlib.cli import colorize, common, download, evaluate, reproduce, train, weights
+from colorlib.errors import ColorlibError
+
+app = typer.Typer(
+    help="Colorize grayscale photographs, and train the networks that do.",
+    epilog="Downloads and packed photographs are kept in the folder that the environment variable "
+    "COLORLIB_CACHE names, else in the user's cache; data sets are looked for in COLORLIB_DATA.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for verb in (
+    colorize.colorize,
+    weights.weights,
+    train.train,
+    evaluate.evaluate,
+    reproduce.reproduce,
+    download.download,
+):
+    app.command()(verb)
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is one sentence and status 1."""
+    # Threads of torch that wait would else keep processors from others. It is read once, so it
+    # must be there before torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    common.show_warnings_as_notes()
+    try:
+        app()
+    except ColorlibError as error:
+        common.note(str(error))
+        sys.exit(1)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"colorlib {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass

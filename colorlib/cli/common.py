@@ -1,0 +1,66 @@
+"""What several verbs share: types of options, lines on stderr, JSON."""
+
+import json
+import math
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+
+
+def _path(text: str) -> Path:
+    """Of `--out=~/photos` the shell leaves the ~."""
+    return Path(os.path.expanduser(text))
+
+
+# Typer's own check of paths would end everything for one file that may not be read.
+PATH: dict[str, Any] = {"parser": _path, "metavar": "PATH"}
+
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best one here.")]
+SkipDamaged = Annotated[
+    bool, typer.Option("--skip-damaged", help="Leave out photos that cannot be decoded.")
+]
+
+
+def note(text: str) -> None:
+    """Print a line on stderr."""
+    print(f"colorlib: {text}", file=sys.stderr)
+
+
+def show_warnings_as_notes() -> None:
+    """From now on a warning of the library is a `note`, each text once."""
+    library = Path(__file__).parents[1]
+    shown: set[str] = set()
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if not Path(filename).is_relative_to(library):
+            text = warnings.formatwarning(message, category, filename, lineno, line)
+            print(text, end="", file=file or sys.stderr)
+        elif (text := str(message)) not in shown:
+            shown.add(text)
+            note(text)
+
+    warnings.showwarning = show
+
+
+def as_json(value: Any) -> str:
+    """JSON, which has neither infinity nor nan: null in their place."""
+
+    def finite(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: finite(inside) for key, inside in value.items()}
+        if isinstance(value, list | tuple):
+            return [finite(inside) for inside in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(finite(value), indent=1, allow_nan=False)

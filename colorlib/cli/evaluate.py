@@ -1,0 +1,122 @@
+"""``colorlib evaluate``: the metrics of a network beside those of trivial baselines."""
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from colorlib import zoo
+from colorlib.cli.common import PATH, Device, SkipDamaged, as_json, note
+from colorlib.cli.photographs import name_of, packed, say_what_is_left_out
+from colorlib.errors import ColorlibError
+
+if TYPE_CHECKING:
+    from colorlib.data import Photo
+
+
+def evaluate(
+    weights: Annotated[str, typer.Argument(help="A run folder, a weights file, or a name.")],
+    data: Annotated[str, typer.Option(help="A data set or folder of photos.")] = "samples",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="train, val or test. By default test; of a folder that is not divided and was "
+            "not trained on, all photographs."
+        ),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the photographs; by default as trained.")
+    ] = None,
+    skip_damaged: SkipDamaged = False,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            help="Write every photograph's scores here, too; null is one that is no finite number.",
+            **PATH,
+        ),
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Judge a network by photographs: a table with gray and mean colour for comparison."""
+    from colorlib import devices, files, metrics
+
+    if json_file is not None and json_file.exists():
+        raise ColorlibError(f"{json_file} exists already and is not overwritten")
+    given, device = zoo.load(weights), devices.find(device)
+    size = size or given.size
+    if size < 11:
+        raise ColorlibError(f"photos of {size} pixels are too small to judge: 11 is the least")
+    split, photos = _photos_to_judge(data, split, given.about.get("data") or {})
+    (photographs,) = packed({"photos": (photos, size)}, given.prior(), device, skip_damaged)
+    predictions = _trivial_predictions(data, photos if split is None else [], size)
+    name = given.name if given.name not in predictions else f"network {given.name}"
+    predictions[name] = metrics.network(given.model, device)
+    scores = {
+        name: metrics.scores(predict, photographs) for name, predict in predictions.items()
+    }
+    here = devices.device_name(device)
+    which = f"{data}, {split}," if split else data
+    print(f"{len(photographs)} photos of {which} at {size} x {size}, on {here}")
+    _print_scores(scores)
+    if json_file is not None:
+        about = given.about | {"data": data, "split": split, "size": size, "device": here}
+        found = {"weights": str(given.path), "about": about, "photos": photographs.names,
+                 "scores": scores}
+        files.write_text(json_file, as_json(found))
+    say_what_is_left_out([data])
+
+
+def _photos_to_judge(
+    data: str, split: str | None, trained_on: Collection[str]
+) -> tuple[str | None, list["Photo"]]:
+    """The photographs that are asked for, and their split; None for all of a folder."""
+    from colorlib import data as data_sets
+
+    if split is not None or data in data_sets.names():
+        split = split or "test"
+    elif name_of(data) in trained_on:
+        split = "test"
+        note(f"trained on a folder named {name_of(data)}, so judged by its test photos alone")
+    else:
+        return None, data_sets.everything(data)
+    return split, data_sets.photos(data, split)
+
+
+def _trivial_predictions(data: str, not_from: Sequence["Photo"], size: int) -> dict[str, Callable]:
+    """Gray, and the mean colour of the training photographs.
+
+    Args:
+        data: where those are.
+        not_from: photographs that are none of them, of which no mean may be taken.
+        size: of the photographs.
+    """
+    import torch
+
+    from colorlib import data as data_sets
+    from colorlib import metrics
+
+    predictions = {"gray": metrics.constant(torch.zeros(2))}
+    try:
+        photos = data_sets.photos(data, "train")
+    except ColorlibError:
+        photos = []
+    if photos and not {photo.sha256 for photo in photos} & {photo.sha256 for photo in not_from}:
+        train = data_sets.pack(photos, size, skip_damaged=True)
+        predictions["mean colour"] = metrics.constant(metrics.mean_colour(train))
+    else:
+        note(f"{data} has no photos to train on besides, so no row for their mean colour")
+    return predictions
+
+
+def _print_scores(scores: dict[str, dict[str, list[float]]]) -> None:
+    """A row for each prediction, with the means of its scores."""
+    import torch
+
+    width = max(16, *(len(name) + 1 for name in scores))
+    print(" " * width + "".join(f"{name:>14}" for name in next(iter(scores.values()))))
+    for name, found in scores.items():
+        # A gray photograph has no chroma ratio.
+        means = (f"{torch.tensor(values).double().nanmean():14.4g}" for values in found.values())
+        print(f"{name:{width}}" + "".join(means))
