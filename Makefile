@@ -1,4 +1,4 @@
-.PHONY: book test lint notebooks clean
+.PHONY: book test lint notebooks stress clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -16,7 +16,7 @@ book: $(BIN)/.ready  ## build the HTML; every chapter is executed, any failure f
 	@echo "Open _build/html/index.html"
 
 test: $(BIN)/.ready  ## run the unit tests and re-run every notebook against its outputs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(BIN)/.ready  ## style and types
 	$(BIN)/ruff check .
@@ -26,6 +26,9 @@ notebooks: $(BIN)/.ready  ## make the .ipynb files anew from the .py files, and 
 	for chapter in book/*.py; do \
 		$(BIN)/jupytext --to ipynb --execute $$chapter || exit 1; \
 	done
+
+stress: $(BIN)/.ready  ## what too much at once does; prints totals
+	$(BIN)/python tests/stress.py
 
 clean:
 	rm -rf .venv _build

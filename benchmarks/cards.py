@@ -12,23 +12,22 @@ from pathlib import Path
 
 import torch
 
-from colorlib import data, metrics, networks, priors, zoo
+from colorlib import data, metrics, priors, zoo
 
 
 def scores(path: Path, name: str) -> dict:
     """Mean squared errors of ab / 128 over the test photographs of a data set."""
-    model, about = networks.load_weights(path), networks.read_about(path)
-    prior = priors.Prior(**about["prior"]) if model.config.embedding else None
+    given = zoo.load(path)
     packed = {
-        split: priors.packed(data.photos(name, split), about["size"], prior)
+        split: priors.packed(data.photos(name, split), given.size, given.prior())
         for split in ("train", "test")
     }
     rows = {
         "gray": metrics.constant(torch.zeros(2)),
         "mean colour": metrics.constant(metrics.mean_colour(packed["train"])),
-        "network": metrics.network(model),
+        "network": metrics.network(given.model),
     }
-    found = {"photos": len(packed["test"]), "size": about["size"]}
+    found = {"photos": len(packed["test"]), "size": given.size}
     for row, predict in rows.items():
         values = metrics.scores(predict, packed["test"])["ab_mse"]
         found[row] = round(sum(values) / len(values), 6)

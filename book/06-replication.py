@@ -37,6 +37,7 @@ import torch
 
 from colorlib import experiments
 from colorlib.book import figures
+from colorlib.experiments import claims
 
 # %% [markdown]
 # ## What the paper shows
@@ -56,7 +57,7 @@ from colorlib.book import figures
 # network judged by test photographs.
 
 # %%
-SCALE = "minutes"  # "paper": 256 x 256, full width, on a GPU
+SCALE = claims.scale()  # "paper", once a GPU has run it
 found = experiments.recorded(experiments.RESULTS, SCALE)
 plan = experiments.declared()["scales"][SCALE]
 variants = list(experiments.declared()["variants"])

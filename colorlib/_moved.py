@@ -1,4 +1,4 @@
-"""Names of version 0.1: importing one says in a sentence where it is now."""
+"""Names of version 0.1: importing one, or asking for it, says in a sentence where it is now."""
 
 import sys
 from collections.abc import Sequence
@@ -18,7 +18,11 @@ MODULES = {
 """Module -> where its contents are now."""
 
 NAMES = {
-    "data": {"whole": "data.atomic_folder"},
+    "cli": {"Device": "cli.common.Device"},
+    "data": {
+        "CVCL_URL": "data.data_sets()['coast'].url",
+        "whole": "data.atomic_folder",
+    },
     "experiments": {"PAINTED": "experiments.PREDICTED", "YARDSTICKS": "experiments.TRIVIAL"},
     "metrics": {
         "looking": "metrics.attention_distance",
@@ -28,6 +32,8 @@ NAMES = {
         "DECODER": "networks.PaperDecoder.LAYERS",
         "ENCODER": "networks.PaperEncoder.LAYERS",
         "OUTPUTS": "networks.heads.OUTPUTS",
+        "TanhDerivative": "networks.heads.TanhDerivative",
+        "write_tensors": "networks.weights.write_tensors",
     },
     "pipeline": {
         "Painter": "pipeline.Pipeline",
@@ -53,17 +59,22 @@ def watch(module: str) -> None:
     Args:
         module: its `__name__`, while it is being imported.
     """
-    renamed = NAMES[module.removeprefix("colorlib.")]
 
     def __getattr__(name: str) -> object:
-        if name in renamed:
-            # No AttributeError, of which `from ... import ...` would drop the sentence.
-            raise ImportError(
-                f"{module}.{name} is called colorlib.{renamed[name]} since version 0.2"
-            )
-        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        says = _renamed(module, name) or f"module {module!r} has no attribute {name!r}"
+        raise AttributeError(says)  # so that hasattr() is false
 
-    vars(sys.modules[module])["__getattr__"] = __getattr__
+    names = vars(sys.modules[module])
+    names["__getattr__"] = __getattr__
+    # `from ... import ...` drops what an AttributeError says, and then looks for a module of that
+    # name in a package: there `_Finder` is asked. So that it looks at all, every module is one.
+    names.setdefault("__path__", [])
+
+
+def _renamed(module: str, name: str) -> str | None:
+    """What a name of a module is called now, in one sentence; None if it is none of 0.1."""
+    new = NAMES.get(module.removeprefix("colorlib."), {}).get(name)
+    return new and f"{module}.{name} is colorlib.{new} since version 0.2"
 
 
 class _Finder(MetaPathFinder):
@@ -75,9 +86,11 @@ class _Finder(MetaPathFinder):
         package, _, name = fullname.rpartition(".")
         if package == "colorlib" and name in MODULES:
             raise ImportError(sentence(name))
+        if says := _renamed(package, name):
+            raise ImportError(says)
         return None
 
 
 def install() -> None:
-    """Let imports of old modules fail with the sentence of `sentence`."""
+    """Let imports of old modules and names fail with a sentence."""
     sys.meta_path.append(_Finder())

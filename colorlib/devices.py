@@ -33,7 +33,7 @@ def find(name: str) -> str:
     if device == "cuda":
         device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
     try:
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # of "meta" there are no numbers
     except (RuntimeError, AssertionError) as error:
         raise ColorlibError(f"there is no device {device!r} here") from error
     return device

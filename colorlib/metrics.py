@@ -203,15 +203,15 @@ def rmse_in_lab(mse: float) -> float:
 
 _mean_colours: dict[str, Tensor] = {}
 _trivial_losses: dict[tuple[str, str], dict[str, float]] = {}
-"""Computed once a process for the same photographs: `Packed.key` -> result."""
+"""Computed once a process for the same photographs: `Packed.pixels_key` -> result."""
 
 
 def mean_colour(photographs: Packed) -> Tensor:
     """The mean of ab / 128 over all pixels, shape (2,), in [-1, 1].
 
-    Computed once a process for photographs of the same `Packed.key`.
+    Computed once a process for the same photographs, with any prior or none.
     """
-    key = photographs.key
+    key = photographs.pixels_key
     if key not in _mean_colours:
         means = (ab.mean(dim=(1, 2)) for ab in _each_ab(photographs))
         _mean_colours[key] = sum(means, start=torch.zeros(2)) / len(photographs)
@@ -222,7 +222,7 @@ def trivial_baselines(train: Packed, photographs: Packed) -> dict[str, float]:
     """The loss (section 4.2) of the two predictions that look at no photograph.
 
     A network that has learned anything beats both. Computed once a process for
-    photographs of the same `Packed.key`.
+    the same photographs, with any prior or none.
 
     Args:
         train: the training photographs.
@@ -232,7 +232,7 @@ def trivial_baselines(train: Packed, photographs: Packed) -> dict[str, float]:
         "gray": with ab = 0 everywhere; "mean colour": with the training
         photographs' mean ab everywhere.
     """
-    key = (train.key, photographs.key)
+    key = (train.pixels_key, photographs.pixels_key)
     if key not in _trivial_losses:
         constants = {"gray": torch.zeros(2), "mean colour": mean_colour(train)}
         losses = dict.fromkeys(constants, 0.0)

@@ -4,17 +4,23 @@ import functools
 import inspect
 import json
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, fields
+from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from colorlib.errors import ColorlibError
 
+_NO_CHOICES: Mapping[str, Iterable[Any]] = MappingProxyType({})
+
 
 def from_fields(
-    parameter: str, kind: type, only: Collection[str] | None = None
+    parameter: str,
+    kind: type,
+    only: Collection[str] | None = None,
+    choices: Mapping[str, Iterable[Any]] = _NO_CHOICES,
 ) -> Callable[[Callable], Callable]:
     """A decorator that gives a typer command an option for each field of a dataclass.
 
@@ -26,6 +32,7 @@ def from_fields(
             come. The command gets the dataclass there; with `only`, a dict.
         kind: the dataclass.
         only: the fields to take; all by default.
+        choices: field -> its values, to be named in the help.
     """
     hints, described = get_type_hints(kind), descriptions(kind)
     options = []
@@ -34,7 +41,8 @@ def from_fields(
             continue
         if field.default is MISSING:
             raise TypeError(f"{kind.__name__}.{field.name} has no default, which an option needs")
-        text = typer.Option(help=described.get(field.name))
+        values = one_of(choices[field.name]) if field.name in choices else None
+        text = typer.Option(help=described.get(field.name), metavar=values)
         option = inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
@@ -72,9 +80,32 @@ def descriptions(kind: type) -> dict[str, str]:
     return found
 
 
-def names(kind: type, but: Collection[str] = ()) -> str:
-    """The fields of a dataclass, to be listed in a help text."""
-    return ", ".join(field.name for field in fields(kind) if field.name not in but)
+def one_of(choices: Iterable[Any]) -> str:
+    """Values of an option as a help text shows them: "train | val | test"."""
+    return " | ".join("null" if choice is None else str(choice) for choice in choices)
+
+
+def listed(
+    kind: type, but: Collection[str] = (), choices: Mapping[str, Iterable[Any]] = _NO_CHOICES
+) -> str:
+    """The fields of a dataclass with their values and descriptions, a paragraph each.
+
+    Of a field that is no choice, the value is its default.
+
+    Args:
+        kind: the dataclass.
+        but: fields to leave out.
+        choices: field -> its values, of fields that are words.
+    """
+    hints, described = get_type_hints(kind), descriptions(kind)
+    paragraphs = []
+    for field in fields(kind):
+        if field.name not in but:
+            values = choices.get(field.name, [field.default])
+            if hints[field.name] is bool:
+                values = ["true", "false"]
+            paragraphs.append(f"{field.name}={one_of(values)}: {described[field.name]}")
+    return "\n\n".join(paragraphs)
 
 
 def assignments(settings: Iterable[str]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import TqdmWarning
 
-from colorlib import data, lab
+from colorlib import data, files, lab
 from colorlib.devices import threads
 from colorlib.errors import ColorlibError
 from colorlib.settings import EMBEDDED, PAPER, Spec
@@ -53,7 +53,7 @@ class Prior(nn.Module):
     std: Tensor
     features: int
 
-    def __init__(self, spec: Spec | None = None, **fields):
+    def __init__(self, spec: Spec | None = None, /, **fields):
         super().__init__()
         try:
             self.spec = spec or Spec(**fields)
@@ -69,7 +69,7 @@ class Prior(nn.Module):
         self.train(False)
 
     def train(self, mode: bool = True) -> "Prior":
-        """Stays in evaluation mode, whatever is asked for: its statistics are not ours to move."""
+        """Stays in evaluation mode, whatever is asked for: its statistics stay too."""
         return super().train(False)
 
     def forward(self, L: Tensor) -> Tensor:
@@ -158,13 +158,19 @@ def embed(
         digest.update(photo.sha256.encode())
     if upside_down:
         digest.update(b"upside down")
-    folder = data.cache_dir() / "embeddings" / digest.hexdigest()
+    # "embeddings" is version 0.1's, which misread images of other numbers than 8 bits.
+    folder = data.cache_dir() / "embeddings-2" / digest.hexdigest()
     if not (folder / "embeddings.npy").is_file():
         prior.to(device)
-        with data.atomic_folder(folder) as partial, threads(1 if kind == "cpu" else None):
-            file = np.lib.format.open_memmap(
-                partial / "embeddings.npy", "w+", np.float32, (len(photos), 2, prior.features)
-            )
+        with (
+            data.atomic_folder(folder) as partial,
+            threads(1 if kind == "cpu" else None),
+            # Not memory-mapped: there, a full disk ends the process (SIGBUS).
+            open(partial / "embeddings.npy", "wb") as file,
+        ):
+            shape = (len(photos), 2, prior.features)
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
             damaged: dict[data.Photo, str] = {}
             for start in progress(range(0, len(photos), 16)):
                 decoded = []
@@ -181,10 +187,9 @@ def embed(
                     rgb = rgb.flip(-2)
                 L, _ = lab.normalize(lab.rgb_to_lab(rgb))
                 both = torch.stack((prior(L), prior(L.flip(-1))), dim=1)  # (B, 2, E)
-                file[start : start + 16] = both.cpu().numpy()
+                file.write(both.cpu().numpy().astype("<f4").tobytes())
             if damaged:
                 raise data.unreadable(damaged, len(photos))
-            file.flush()
     return np.load(folder / "embeddings.npy", mmap_mode="r")
 
 
@@ -233,7 +238,7 @@ def _classifier(spec: Spec) -> nn.Module:
             f"the paper's is {PAPER}"
         )
     if spec.weights is not None:
-        return _from_file(spec.name, Path(spec.weights))
+        return _from_file(spec.name, files.user_path(spec.weights))
     if spec.name == EMBEDDED:
         return _from_package()
     return _from_hub(spec.name)

@@ -42,16 +42,19 @@ class Config:
             "sources" of a target, or, as written, all "targets" of a source.
         attention_scaled: divide scores by the square root of the channels, so
             that the softmax does not begin saturated; as written, False.
-        downsample: how the encoder halves its map: by "stride" (section 3.4) or,
-            what the paper chose to avoid, by "max-pooling".
+        downsample: how the paper's encoder halves its map: by "stride" (section
+            3.4) or, what the paper chose to avoid, by "max-pooling". Other
+            encoders do not use it.
         batch_norm: batch normalisation before the non-linearities (section 3.3).
-        plain_layers: how many convolutions at the decoder's end go without it;
-            the last one always does.
+        plain_layers: how many convolutions at the end of the paper's decoder
+            have no batch normalisation; the head's, which is the last, never
+            has. Other decoders do not use it.
         decoder_init: "xavier" (section 4.1) or "he", as encoder and fusion.
         output_gain: factor on the last layer's first weights. Below 1 the
             network starts near gray; at 1, plain Xavier, it starts with
             saturated random colours and long predicts nothing but their mean.
-        output: "tanh", or, as written, its derivative, "1-tanh2" (section 3.2).
+        output: of the regression head: "tanh", or, as written, its derivative,
+            "1-tanh2" (section 3.2). Other heads do not use it.
         encoder: a name in `networks.ENCODERS`.
         decoder: a name in `networks.DECODERS`.
         head: a name in `networks.HEADS`: what the last layer means, and the
@@ -77,7 +80,7 @@ class Config:
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name, choices in _CHOICES.items():
+        for name, choices in CHOICES.items():
             check_choice(self, name, choices)
         for name in ("width", "output_gain"):
             if not getattr(self, name) > 0:
@@ -90,7 +93,7 @@ class Config:
         return max(1, round(full * self.width))
 
 
-_CHOICES = {
+CHOICES = {
     "attention": (None, "dot", "general", "concat", "pointwise"),
     "attention_source": ("encoder", "fused"),
     "attention_softmax": ("sources", "targets"),
@@ -98,6 +101,7 @@ _CHOICES = {
     "decoder_init": ("xavier", "he"),
     "output": ("tanh", "1-tanh2"),
 }
+"""What a field of `Config` may be, for those with a fixed choice."""
 
 PRESETS = {
     "baseline": Config(),
@@ -117,7 +121,7 @@ PRESETS = {
 """The paper's networks by name, as intended, and the last one as it is written."""
 
 
-def preset_config(preset: str, **changes) -> Config:
+def preset_config(preset: str, /, **changes) -> Config:
     """The settings behind a name in `PRESETS`.
 
     Args:
@@ -183,11 +187,11 @@ class Settings:
         average: Evaluate and keep an exponential moving average of the
             weights, with this decay a step, such as 0.999; 0 keeps the last.
         crop: Side of a random square cut out anew each time a photograph is
-            visited, a multiple of 8; none takes the whole photograph.
+            visited, a multiple of 8. Without it, photographs are whole.
         scale: Smallest share of a photograph's side that a crop may cover;
             crops from there up to the whole photograph are resized to
-            `crop`. None cuts at the photograph's own scale.
-        flip: Mirror every second photograph at random.
+            `crop`. Without it, crops are not resized.
+        flip: Mirror each photograph with probability 1/2.
         exposure: Raise lightness, as a share of 100, to a random power from
             exp(-exposure) to exp(exposure), as a camera might have; ab stay.
         repeats: How often an epoch visits each photograph.

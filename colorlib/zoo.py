@@ -98,7 +98,8 @@ class Pretrained:
     @property
     def name(self) -> str:
         """A short name: of the file, or of its run folder."""
-        return self.path.parent.name if self.path.name == BEST else self.path.stem
+        folder = os.path.basename(os.path.dirname(os.path.abspath(self.path)))
+        return folder if folder and self.path.name == BEST else self.path.stem
 
     @property
     def size(self) -> int:
@@ -109,7 +110,8 @@ class Pretrained:
         """The global prior with which they were trained, made anew; None if there is none.
 
         Raises:
-            ColorlibError: there is one, and they do not say which.
+            ColorlibError: there is one, and they do not say which; or it is no
+                longer the same.
         """
         from colorlib.priors import Prior
 
@@ -117,7 +119,15 @@ class Pretrained:
             return None
         if not self.about.get("prior"):
             raise ColorlibError(f"{self.path} does not say with which prior it was trained")
-        return Prior(**self.about["prior"])
+        fields = dict(self.about["prior"])
+        key = fields.pop("sha256", None)  # older weights have none
+        prior = Prior(**fields)
+        if key not in (None, prior.key):
+            what = prior.spec.weights or prior.spec.name
+            raise ColorlibError(
+                f"{self.path} was trained with another prior than {what} is now"
+            )
+        return prior
 
 
 def load(weights: str | Path = DEFAULT) -> Pretrained:

@@ -6,6 +6,7 @@ Ends with status 1 if anything was wrong or lost.
 """
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -102,11 +103,14 @@ def damaged(folder: Path, count: int) -> bool:
     """Damaged files are refused in a sentence each; what lies there already is kept."""
     from test_damage import write_damaged
 
+    from colorlib import files
+
     photos, out = folder / "in", folder / "out"
     out.mkdir()
     write_damaged(photos, count)
     before = {path: path.read_bytes() for path in photos.iterdir()}
-    kept = [out / path.name for path in sorted(before)[:: max(1, count // 100)]]
+    jobs = files.jobs([photos], out)  # some formats get another suffix
+    kept = [job.out for job in jobs[:: max(1, count // 100)] if job.out is not None]
     for path in kept:
         path.write_text("mine")
     call = [*COLORLIB, "colorize", photos, "--out", out, "--working-size", "16"]
@@ -168,12 +172,25 @@ def kills(folder: Path, count: int) -> bool:
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
     subprocess.run([*command, halting, str(epochs)], check=True)
-    names = ("metrics.csv", "best.safetensors")
-    same = [(halting / n).read_bytes() == (folder / "straight" / n).read_bytes() for n in names]
+    straight = folder / "straight"
+    same = [
+        curves.read_text() == (straight / "metrics.csv").read_text(),
+        weights_in(halting / "best.safetensors") == weights_in(straight / "best.safetensors"),
+    ]
     leftovers = [path.name for path in halting.iterdir() if ".partial" in path.name]
     print(f"{killed} kills in {epochs} epochs: curves {'the same' if same[0] else 'DIFFERENT'}, "
           f"best weights {'the same' if same[1] else 'DIFFERENT'}, {len(leftovers)} partial files")
     return killed == count and all(same)
+
+
+def weights_in(path: Path) -> dict:
+    """What a weights file holds; the order inside the file is chance."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as file:
+        tensors = {name: file.get_tensor(name).tobytes() for name in file.keys()}
+        return {name: json.loads(text) if text[0] == "{" else text
+                for name, text in file.metadata().items()} | tensors
 
 
 def main() -> None:

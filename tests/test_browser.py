@@ -142,7 +142,7 @@ def page(tmp_path_factory) -> str:
     parts = (
         widgets.compare(left, right, ("gray", "colorized"), "A tree", "tree"),
         widgets.lab_plane(60),
-        widgets.attention(photos[0], alpha, (1, 2), "A tree", "looks"),
+        widgets.attention(photos[0], alpha, (1, 2), "A tree", "eiffel-attention"),
     )
     file = tmp_path_factory.mktemp("page") / "page.html"
     file.write_text(

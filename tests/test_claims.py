@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from colorlib import experiments
 from colorlib.experiments import claims
@@ -180,6 +181,18 @@ def test_overfits_looks_sizes():
 
     rule = {"kind": "sizes", "one": "attention", "sizes": [[16, 16], [9, 40]]}
     assert verdict({}, **rule) == "reproduced"
+
+
+def test_a_rule_that_runs_a_network_leaves_chance_as_it_was():
+    before = torch.get_rng_state()
+    verdict({}, kind="sizes", one="attention", sizes=[[16, 16]])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_each_kind_of_rule_is_one_record_with_its_words():
+    assert {claim["rule"]["kind"] for claim in claims.ledger()} <= set(claims.RULES)
+    for kind, rule in claims.RULES.items():
+        assert rule.words[-1] in ".?" and (rule.compare is None) == (kind == "none")
 
 
 def test_a_changed_number_changes_the_verdict():

@@ -7,12 +7,12 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass, fields
-from operator import attrgetter
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import timm
 import torch
 import typer
 from PIL import Image
@@ -23,12 +23,15 @@ from colorlib import (
     cli,
     data,
     devices,
+    experiments,
+    metrics,
     networks,
     options,
     pipeline,
     provenance,
     training,
 )
+from colorlib.errors import ColorlibError
 from colorlib.settings import Config, Settings, Spec
 
 COMMAND = Path(sys.executable).with_name("colorlib")
@@ -201,7 +204,7 @@ def test_a_network_with_a_prior_is_trained_judged_and_colorizes(run, folder, pho
     status, _, error = train(run, folder, out, *more)
     assert status == 0, error
     about = networks.read_about(out / "best.safetensors")
-    assert about["prior"]["size"] == 64
+    assert about["prior"]["size"] == 64 and len(about["prior"]["sha256"]) == 64
     assert networks.load_weights(out / "best.safetensors").config.coordinates
     found = tmp_path / "scores.json"
     status, text, error = run("evaluate", out, "--data", folder, "--json", found)
@@ -214,6 +217,28 @@ def test_a_network_with_a_prior_is_trained_judged_and_colorizes(run, folder, pho
     call = ("colorize", photo, "--out", tmp_path / "o.png", "--weights")
     assert run(*call, out / "best.safetensors")[0] == 0
     assert train(run, folder, tmp_path / "more", "--init", out / "best.safetensors")[0] == 0
+
+
+def test_a_prior_from_a_file_is_found_from_elsewhere_and_compared(
+    run, folder, photo, tmp_path, monkeypatch
+):
+    name = "mobilenetv3_small_050"
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        torch.save(timm.create_model(name).state_dict(), tmp_path / f"prior-{seed}.pth")
+    shutil.copy(tmp_path / "prior-0.pth", tmp_path / "prior.pth")
+    monkeypatch.chdir(tmp_path)
+    more = ["--preset", "fusion", "--prior", f"name={name}", "--prior", "weights=prior.pth"]
+    assert train(run, folder, tmp_path / "run", *more, "--prior", "size=32")[0] == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    call = ("colorize", photo, "--weights", tmp_path / "run", "--out")
+    status, _, error = run(*call, "1.png")
+    assert status == 0, error
+    shutil.copy(tmp_path / "prior-1.pth", tmp_path / "prior.pth")
+    status, _, error = run(*call, "2.png")
+    assert status == 1 and error.count("\n") == 1
+    assert f"with another prior than {tmp_path / 'prior.pth'} is now" in error
 
 
 def test_evaluate_judges_shipped_weights_by_name(run):
@@ -259,6 +284,34 @@ def test_an_interrupt_is_no_traceback(run, monkeypatch, photo, tmp_path):
     assert not (tmp_path / "o.png").exists()
 
 
+def test_an_interrupted_training_says_that_it_goes_on(run, folder, tmp_path, monkeypatch):
+    epoch, calls = training.loop.train_epoch, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return epoch(*arguments)
+
+    monkeypatch.setattr(training.loop, "train_epoch", interrupted)
+    status, text, error = train(run, folder, tmp_path / "run")
+    assert status == 130 and "weights:" not in text and "Traceback" not in error
+    assert error.splitlines()[-1] == "colorlib: interrupted; the same command goes on"
+    status, text, _ = train(run, folder, tmp_path / "run")
+    assert status == 0 and len(calls) == 3 and "weights:" in text
+
+
+def test_an_interrupted_matrix_says_that_it_goes_on(run, monkeypatch, tmp_path):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiments, "work_through", interrupted)
+    call = ("reproduce", "--only", "samples/gray", "--results", tmp_path / "r")
+    status, _, error = run(*call)
+    assert status == 130
+    assert error.splitlines()[-1] == "colorlib: interrupted; the same command goes on"
+
+
 def album(tmp_path) -> Path:
     """Seven files: four photographs, one of them deep, and three that are none."""
     root = tmp_path / "album"
@@ -297,6 +350,14 @@ def test_a_dry_run_writes_nothing(run, tmp_path):
     status, said, _ = run("colorize", root, "--out", out, "--dry-run")
     assert status == 0 and f"{root / 'a.jpg'} -> {out / 'a.jpg'}" in said
     assert "6 of 6 photos would be written" in said and not out.exists()
+    report = tmp_path / "report.json"
+    assert run("colorize", root, "--out", out, "--dry-run", "--json", report)[0] == 0
+    assert json.loads(report.read_text())[0] == {
+        "photo": str(root / "a.jpg"), "out": str(out / "a.jpg"), "error": None, "dry_run": True
+    }
+    for option in (("--weights", "nonsense"), ("--device", "abacus")):
+        status, said, error = run("colorize", root, "--out", out, "--dry-run", *option)
+        assert status == 1 and said == "" and option[1] in error and error.count("\n") == 1
 
 
 def test_an_interrupt_in_mid_folder_leaves_whole_files(run, monkeypatch, tmp_path):
@@ -374,6 +435,11 @@ def test_weights_are_listed_with_their_cards(run):
         (["train", "--init", "baseline", "--width", "0.5"], "add --preset"),
         (["train", "--init", "baseline", "--set", "attention=dot"], "add --preset"),
         (["evaluate", "baseline", "--size", "8"], "too small to judge"),
+        (["evaluate", "baseline", "--size", "0"], "too small to judge"),
+        (["evaluate", "baseline", "--device", "meta"], "no device 'meta' here"),
+        (["train", "--min-chroma", "nan"], "--min-chroma must be a number from 0 up, not nan"),
+        (["train", "--min-chroma", "-1"], "--min-chroma must be a number from 0 up, not -1"),
+        (["train", "--width", "0.5", "--set", "width=1"], "--width 0.5, --set width=1"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(call, says, tmp_path, monkeypatch, capfd):
@@ -454,9 +520,24 @@ def test_the_options_of_train_are_the_fields_of_the_settings():
         assert f"--{field.name.replace('_', '-')}" in found[field.name].opts
         assert len(found[field.name].help) > 15
     assert found["width"].default == Config.width
-    for name, kind in (("change", Config), ("prior", Spec)):
-        listed = {field.name for field in fields(kind)} - {"width", "embedding"}
-        assert all(field in found[name].help for field in listed)
+    paragraphs = command.epilog.split("\n\n")
+    for kind in (Config, Spec):
+        for field in {field.name for field in fields(kind)} - {"width", "embedding"}:
+            assert any(text.startswith(f"{field}=") and len(text) > 20 for text in paragraphs)
+    for line in ("attention=null | dot | general | concat | pointwise: How", "plain_layers=2: How",
+                 "batch_norm=true | false: Batch", "preprocessing=timm: "):
+        assert any(text.startswith(line) for text in paragraphs), line
+    assert found["optimizer"].metavar == "adam | sgd | momentum | rmsprop"
+    assert found["preset"].metavar == "baseline | fusion | attention | as-written"
+
+
+def test_choices_of_other_verbs_are_named():
+    verbs_ = typer.main.get_command(cli.app).commands
+    metavars = {
+        option.name: option.metavar for name in verbs_ for option in verbs_[name].params
+    }
+    assert metavars["split"] == "train | val | test"
+    assert metavars["scale"].startswith("seconds | minutes | ")
 
 
 def test_help_imports_nothing_that_takes_its_time():
@@ -529,7 +610,7 @@ def test_a_second_training_into_the_same_folder_is_refused(run, folder, tmp_path
     before = {path: path.read_bytes() for path in out.glob("*.*")}
     with training.RunFolder(out, {}).locked():
         status, text, error = train(run, folder, out, "--epochs", 4)
-    assert status == 1 and text == "" and "Traceback" not in error
+    assert status == 1 and "weights:" not in text and "Traceback" not in error
     assert f"another process is training into {out}" in error.splitlines()[-1]
     assert {path: path.read_bytes() for path in before} == before
     assert train(run, folder, out, "--epochs", 4)[0] == 0
@@ -585,6 +666,17 @@ def test_files_that_are_no_photographs_are_counted(run, folder, tmp_path):
         run("evaluate", "baseline", "--data", folder, "--size", 16),
     ):
         assert status == 0 and "left out: 1 file that is no image (.txt 1)" in error
+
+
+def test_what_is_trained_on_is_said_before_the_first_epoch(run, folder, tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise ColorlibError("no epoch")
+
+    (folder / "notes.txt").write_text("no photograph")
+    monkeypatch.setattr(training, "fit", broken)
+    status, text, error = train(run, folder, tmp_path / "run")
+    assert status == 1 and text == "10 photos for training, 1 for validation\n"
+    assert "left out: 1 file that is no image (.txt 1)\ncolorlib: no epoch\n" in error
 
 
 def test_weights_may_be_a_run_folder(run, folder, photo, tmp_path, monkeypatch):
@@ -655,7 +747,8 @@ def test_evaluate_judges_what_it_is_given(run, folder, tmp_path):
     (tmp_path / "divided").mkdir()
     (tmp_path / "test").rename(tmp_path / "divided" / "test")
     status, text, error = run(*call, tmp_path / "divided")
-    assert status == 0 and text.startswith("12 photos") and "no row" in error
+    assert status == 0 and "no row" in error
+    assert text.startswith(f"12 photos of {tmp_path / 'divided'}, test, at")
     status, text, _ = run(*call, "samples")
     assert status == 0 and text.startswith("10 photos of samples, test,")
     assert "\nmean colour " in text
@@ -665,10 +758,89 @@ def test_photographs_that_were_trained_on_are_not_judged_unasked(run, folder, tm
     train(run, folder, tmp_path / "run")
     call = ("evaluate", tmp_path / "run", "--data", folder)
     status, text, error = run(*call)
-    assert status == 0 and text.startswith(f"1 photos of {folder}, test,")
-    assert "test photos alone" in error and "\nmean colour " in text
-    status, text, _ = run(*call, "--split", "train")
+    assert status == 0 and text.startswith(f"1 photo of {folder} at ")
+    left_out = "colorlib: 11 of 12 photos were used in training and are left out\n"
+    assert left_out in error and "\nmean colour " in text
+    status, text, error = run(*call, "--split", "train")
     assert status == 0 and text.startswith(f"10 photos of {folder}, train,")
+    assert "colorlib: 10 of 10 photos were used in training\n" in error
+    folder.rename(tmp_path / "another name")
+    status, text, error = run(*call[:-1], tmp_path / "another name")
+    assert status == 0 and text.startswith("1 photo of ") and left_out in error
+    for path in data.photos(tmp_path / "another name", "test"):
+        path.path.unlink()
+    status, _, error = run(*call[:-1], tmp_path / "another name")
+    assert status == 1 and "were used in training: with --split they are judged" in error
+
+
+def test_what_weights_began_with_was_trained_on_too(run, folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    for i in range(12):
+        Image.new("RGB", (16, 16), (i * 20, 90, 250 - i * 20)).save(other / f"{i}.png")
+    train(run, folder, tmp_path / "one")
+    train(run, other, tmp_path / "two", "--init", tmp_path / "one")
+    for name in (folder, other):
+        status, text, error = run("evaluate", tmp_path / "two", "--data", name)
+        assert status == 0 and "11 of 12 photos were used in training" in error
+    _, text, _ = run("weights", tmp_path / "two")
+    assert '"count": 11' in text and '"sha256"' not in text  # which nobody reads
+
+
+def test_a_folder_is_not_taken_for_a_data_set_of_its_name(run, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, "samples")
+    call = ("evaluate", "baseline", "--size", 16, "--data")
+    status, text, error = run(*call, "./samples")  # which the weights name, as a data set
+    assert status == 0 and text.startswith("12 photos of ./samples at 16 x 16")
+    assert "used in training" not in error
+    for split in data.SPLITS:  # the data set's own photographs are known all the same
+        for photo in data.photos("samples", split):
+            shutil.copy(photo.path, Path("samples", f"{photo.sha256}.png"))
+    status, text, error = run(*call, "./samples")
+    assert status == 0 and "38 of 60 photos were used in training and are left out" in error
+    assert text.startswith("22 photos of ./samples at")
+
+
+def test_of_many_photographs_weights_keep_some(run, folder, tmp_path, monkeypatch):
+    from colorlib.cli import photographs
+
+    monkeypatch.setattr(photographs, "_LISTED", 4)
+    train(run, folder, tmp_path / "run")
+    kept = networks.read_about(tmp_path / "run" / "best.safetensors")["trained_on"]
+    assert kept["count"] == 11 and len(kept["sha256"]) == 4 * 16
+    folder.rename(tmp_path / "another name")
+    report = tmp_path / "report.json"
+    call = ("evaluate", tmp_path / "run", "--data", tmp_path / "another name", "--json", report)
+    status, text, error = run(*call)
+    assert status == 0 and ", test, at" in text.splitlines()[0]
+    assert "trained on photos of" in error and "judged by its test photos alone" in error
+    assert json.loads(report.read_text())["about"]["split"] == "test"
+
+
+@pytest.mark.parametrize("name", ["SAMPLES", "folder"])
+def test_the_split_that_is_judged_is_told(run, folder, tmp_path, name):
+    if name == "folder":
+        (folder / "test").mkdir()
+        for i in range(3):
+            (folder / f"{i}.png").rename(folder / "test" / f"{i}.png")
+        name = folder
+    report = tmp_path / "report.json"
+    call = ("evaluate", "baseline", "--size", 16, "--data", name, "--json", report)
+    status, text, _ = run(*call)
+    assert status == 0 and f"photos of {name}, test, at" in text
+    assert json.loads(report.read_text())["about"]["split"] == "test"
+
+
+@pytest.mark.parametrize("given", ["best.safetensors", ".", "../run", "sub/.."])
+def test_a_run_folder_has_its_name_from_wherever_it_is_seen(
+    run, folder, tmp_path, monkeypatch, given
+):
+    train(run, folder, tmp_path / "run")
+    (tmp_path / "run" / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "run")
+    status, text, _ = run("evaluate", given, "--data", folder)
+    assert status == 0 and text.splitlines()[-1].startswith("run ")
 
 
 def test_scores_that_are_no_finite_numbers_are_null(run, tmp_path):
@@ -789,7 +961,12 @@ def test_a_field_whose_default_is_none_is_checked(run, folder, tmp_path):
         ("from colorlib import figures, widgets", ImportError, "colorlib.book.figures"),
         ("import colorlib; colorlib.claims.ledger", AttributeError, "colorlib.experiments.claims"),
         ("from colorlib.pipeline import lift", ImportError, "colorlib.pipeline.upsample"),
-        ("from colorlib import pipeline; pipeline.Painter", ImportError, "pipeline.Pipeline"),
+        ("from colorlib import pipeline; pipeline.Painter", AttributeError, "pipeline.Pipeline"),
+        ("from colorlib.metrics import looking", ImportError, "metrics.attention_distance"),
+        ("from colorlib.data import CVCL_URL", ImportError, "data.data_sets()['coast'].url"),
+        ("from colorlib.networks import TanhDerivative", ImportError, "heads.TanhDerivative"),
+        ("from colorlib.networks import write_tensors", ImportError, "weights.write_tensors"),
+        ("from colorlib.cli import Device", ImportError, "cli.common.Device"),
     ],
 )
 def test_an_old_name_says_where_it_is_now(statement, kind, says):
@@ -806,6 +983,13 @@ def test_other_names_fail_as_ever():
         assert "0.2" not in str(caught.value)
     with pytest.raises(AttributeError, match="nonsense"):
         _ = pipeline.nonsense
+    with pytest.raises(ImportError, match="cannot import name 'nonsense'"):
+        exec("from colorlib.pipeline import nonsense", {})
+
+
+def test_old_names_are_no_attributes():
+    assert not hasattr(metrics, "looking") and not hasattr(networks, "ENCODER")
+    assert getattr(data, "CVCL_URL", None) is None
 
 
 def test_every_moved_name_is_where_its_sentence_says():
@@ -817,8 +1001,8 @@ def test_every_moved_name_is_where_its_sentence_says():
         import_module(f"colorlib.{new}")
     for names in _moved.NAMES.values():
         for new in names.values():
-            module, _, rest = new.partition(".")
-            attrgetter(rest)(import_module(f"colorlib.{module}"))
+            import_module(f"colorlib.{new.partition('.')[0]}")
+            eval(f"colorlib.{new}", {"colorlib": import_module("colorlib")})
 
 
 def test_colorize_is_always_the_function():

@@ -19,8 +19,8 @@ import pytest
 import torch
 from PIL import Image
 
-from colorlib import data, lab
-from colorlib.data import catalogue, folders, sources
+from colorlib import data, files, lab
+from colorlib.data import catalogue, folders
 from colorlib.data import packed as packing
 from colorlib.errors import ColorlibError, NotHere
 
@@ -49,6 +49,12 @@ def folder(tmp_path) -> Path:
     return root
 
 
+@pytest.fixture
+def without_heif(monkeypatch):
+    """A machine without `pillow-heif`."""
+    monkeypatch.setattr(files.formats, "photograph_suffixes", lambda: {".png"})
+
+
 def leftovers(cache: Path) -> list[Path]:
     return [path for path in cache.rglob("*") if path.is_file()] if cache.exists() else []
 
@@ -74,9 +80,9 @@ def test_a_changed_sample_is_refused(tmp_path, monkeypatch):
         target = package / "images" / photo.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(photo.path, target)
-    files = resources.files
+    find = resources.files
     monkeypatch.setattr(
-        catalogue.resources, "files", lambda name: package if name == "mvtbdata" else files(name)
+        catalogue.resources, "files", lambda name: package if name == "mvtbdata" else find(name)
     )
     assert len(data.photos("samples", "val")) == 6
     with open(target, "ab") as file:
@@ -87,6 +93,12 @@ def test_a_changed_sample_is_refused(tmp_path, monkeypatch):
     target.unlink()
     with pytest.raises(ColorlibError, match="is missing"):
         data.photos("samples", "val")
+    other = next(path for path in (package / "images").rglob("*") if path.is_file())
+    other.write_bytes(b"another file")
+    with pytest.raises(ColorlibError, match=r"2 files in .* are missing or not as pub") as error:
+        data.photos("samples", "val")
+    assert one_sentence(error) and str(error.value).endswith(": install mvtb-data==1.6.1")
+    assert target.name in str(error.value) and other.name in str(error.value)
 
 
 def test_the_published_splits_cover_the_cvcl_collection():
@@ -297,7 +309,7 @@ def test_a_split_folder_without_photographs_is_said(folder):
 
 def test_a_folder_with_only_test_photographs_can_be_judged(folder):
     move(folder, {"test": range(30)})
-    assert len(data.photos(folder, "test")) == len(data.everything(folder)) == 30
+    assert len(data.photos(folder, "test")) == len(data.everything(folder)[0]) == 30
     with pytest.raises(ColorlibError, match="no photographs outside test/") as error:
         data.photos(folder, "train")
     assert one_sentence(error)
@@ -305,21 +317,48 @@ def test_a_folder_with_only_test_photographs_can_be_judged(folder):
 
 def test_a_folder_with_only_validation_photographs_can_be_judged(folder):
     move(folder, {"valid": range(30)})
-    assert len(data.photos(folder, "val")) == len(data.everything(folder)) == 30
+    assert len(data.photos(folder, "val")) == len(data.everything(folder)[0]) == 30
 
 
 def test_everything_is_all_of_a_folder_without_splits_and_else_its_test_split(folder, monkeypatch):
-    assert [photo.name for photo in data.everything(folder)] == [f"{i:02}.png" for i in range(30)]
+    photos, _ = data.everything(folder)
+    assert [photo.name for photo in photos] == [f"{i:02}.png" for i in range(30)]
     monkeypatch.chdir(folder)
-    assert len(data.everything(".")) == 30
+    assert len(data.everything(".")[0]) == 30
     move(folder, {"train": range(20)})
-    assert data.everything(folder) == data.photos(folder, "test")
+    assert data.everything(folder) == (data.photos(folder, "test"), "test")
     move(folder, {"test": range(20, 24)})
-    assert data.everything(folder) == data.photos(folder, "test")
-    assert data.everything("samples") == data.photos("samples", "test")
+    assert data.everything(folder) == (data.photos(folder, "test"), "test")
+    assert data.everything("samples") == (data.photos("samples", "test"), "test")
     (folder / "empty").mkdir()
     with pytest.raises(ColorlibError, match="holds no photographs"):
         data.everything(folder / "empty")
+
+
+@pytest.mark.parametrize(
+    ("counts", "split"),
+    [({}, None), ({"test": range(4)}, "test"), ({"train": range(9)}, "test"),
+     ({"val": range(30)}, "val")],
+)
+def test_everything_says_which_split_it_took(folder, counts, split):
+    move(folder, counts)
+    assert data.everything(folder)[1] == split
+
+
+def test_what_is_there_instead_of_photographs_is_said(folder, without_heif):
+    album = folder / "album"
+    album.mkdir()
+    for i in range(3):
+        (album / f"{i}.heic").write_bytes(b"....ftypheic")
+    for call in (lambda: data.photos(album, "train"), lambda: data.everything(album)):
+        with pytest.raises(ColorlibError, match=r"no photographs; left out: 3 HEIC .*heif"):
+            call()
+    (album / "test").mkdir()
+    with pytest.raises(ColorlibError, match="test holds no photographs; left out: 3 HEIC"):
+        data.photos(album, "test")
+    picture(1).save(album / "one.png")
+    with pytest.raises(ColorlibError, match=r"1 photograph .*: too few .*; left out: 3"):
+        data.photos(album, "val")
 
 
 @pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".jp2", ".mpo", ".ppm", ".tga", ".JPG"])
@@ -335,7 +374,7 @@ def test_links_are_followed_once(folder, tmp_path):
     (folder / "more").symlink_to(tmp_path / "elsewhere")
     (folder / "again").symlink_to(tmp_path / "elsewhere")
     (folder / "loop").symlink_to(folder)
-    photos = [photo.name for photo in data.everything(folder)]
+    photos = [photo.name for photo in data.everything(folder)[0]]
     assert len(photos) == 31 and len([name for name in photos if "linked" in name]) == 1
     assert "link" in data.left_out(folder)
 
@@ -429,7 +468,7 @@ def test_a_name_that_is_also_a_folder_is_the_data_set_and_that_is_said(own):
     for call in (
         lambda: data.photos("samples", "train"),
         lambda: data.joined(["samples"], "train"),
-        lambda: data.everything("samples"),
+        lambda: data.everything("samples")[0],
     ):
         with pytest.warns(UserWarning, match="write ./samples for the folder") as said:
             assert any("flowers" in photo.name or "P107" in photo.name for photo in call())
@@ -448,7 +487,7 @@ def test_a_path_is_always_the_folder(own, name, kind):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(data.photos(name, "train")) == 24
-        assert len(data.everything(name)) == 30
+        assert len(data.everything(name)[0]) == 30
         assert len(data.joined([name, Path("forest")], "train")) == 48
         assert data.left_out(name) is None
     with pytest.raises(ColorlibError, match="cannot download"):
@@ -512,12 +551,20 @@ def test_one_data_set_by_several_names_is_joined_as_it_is(folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
     plain = data.photos(folder, "train")
     assert data.joined([folder], "train") == plain
-    read = []  # each photograph is hashed once for each time that it is named
-    split = sources.folder_split
-    monkeypatch.setattr(sources, "folder_split", lambda *args: read.append(args) or split(*args))
     twice = data.joined([folder, "./photos"], "train")
     assert [photo.sha256 for photo in twice] == [photo.sha256 for photo in plain] * 2
-    assert [asked for _, asked in read] == ["train", "train"]
+
+
+def test_each_file_is_read_once_a_call_of_joined(folder, tmp_path, monkeypatch):
+    move(folder, {"test": range(4)})
+    shutil.copytree(folder, tmp_path / "other")
+    read, hash_of = [], folders.hash_of
+    monkeypatch.setattr(folders, "hash_of", lambda path: read.append(path) or hash_of(path))
+    data.joined([folder, tmp_path / "other", folder], "train")
+    assert len(read) == len(set(read)) == 60
+    read.clear()
+    data.joined([folder], "test")  # and no file that does not matter
+    assert len(read) == 4
 
 
 # Packed photographs ---------------------------------------------------------

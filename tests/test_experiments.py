@@ -5,10 +5,12 @@ import json
 import math
 import os
 import queue
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from PIL import Image
 
 from colorlib import cli, data, experiments, metrics, networks, priors, training
 from colorlib.errors import ColorlibError
-from colorlib.experiments import claims, records, runner
+from colorlib.experiments import claims, pool, records, runner
 from colorlib.training import loop
 
 
@@ -75,6 +77,7 @@ def test_a_run_again_gives_the_same_files(folders):
     facts = json.loads(after["run.json"])
     assert facts["config"]["coordinates"] and facts["config"]["attention"] == "general"
     assert facts["photos"] == {"train": 32, "val": 6, "test": 10}
+    assert "not here" not in facts
     assert len(facts["predicted"]) == len(experiments.PREDICTED)
     with Image.open(folder / "predicted.jpg") as picture:
         assert picture.size == (16 * len(experiments.PREDICTED), 16 * 3)
@@ -108,13 +111,15 @@ def test_other_data_sets_may_be_missing_but_not_damaged(folders, monkeypatch):
 
     def elsewhere(name: str) -> list[str]:
         run.__dict__["plan"] = dataclasses.replace(run.plan, others=(name,))
-        return [where for where, _ in runner._elsewhere(run, test, None, "cpu")]
+        others, missing = runner._other_photographs(run)
+        assert missing == ([name] if not others else [])
+        return [where for where, _ in runner._elsewhere(run, others, test, None, "cpu")]
 
     root = folders[0] / "cvcl"
     monkeypatch.setenv("COLORLIB_DATA", str(folders[0]))
     assert elsewhere("coast") == ["mirrored", "upside-down"]
     (root / "coast").mkdir(parents=True)
-    with pytest.raises(ColorlibError, match="is missing"):
+    with pytest.raises(ColorlibError, match="are missing or not as published"):
         elsewhere("coast")
 
 
@@ -144,6 +149,18 @@ def test_reproduce_runs_what_is_missing(folders, monkeypatch, capfd):
     assert status == 1 and "no scale" in error
     status, _, error = reproduce("--only", "gray", "--work", results)
     assert status == 1 and "two folders" in error
+
+
+def test_results_in_the_home_folder(folders, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (run,) = experiments.matrix("seconds", "samples/gray")
+    assert not run.done("~/results")
+    experiments.work_through([run], "~/results", "~/work", ["cpu"])
+    assert run.done("~/results") and run.done(tmp_path / "home" / "results")
+    assert list(experiments.recorded("~/results", "seconds")["samples"]) == ["gray"]
+    assert not (tmp_path / "~").exists()
 
 
 @pytest.mark.parametrize("row", experiments.TRIVIAL)
@@ -233,14 +250,14 @@ def test_workers_report_each_run_and_end_with_a_killed_parent(tmp_path):
 import os, sys, time
 from pathlib import Path
 from colorlib import experiments
-from colorlib.experiments import runner
+from colorlib.experiments import pool
 
 def perform(run, results, *rest):  # the trivial baselines at once, the others never
     if run.seed is not None:
         (results / str(os.getpid())).touch()
         time.sleep(600)
 
-runner.perform = perform  # in the workers too, which import this file
+pool.perform = perform  # in the workers too, which import this file
 if __name__ == "__main__":
     out = Path(sys.argv[1])
     def report(run, error):
@@ -265,6 +282,77 @@ if __name__ == "__main__":
     while any(alive(worker) for worker in workers):
         assert time.monotonic() - begun < 30, "orphans"
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+@pytest.mark.parametrize("when", ["begun", "at once"])
+def test_an_interrupt_is_told_by_one_process(tmp_path, when):
+    code = """
+import os, sys, time
+from pathlib import Path
+out = Path(sys.argv[1])
+if __name__ != "__main__" and sys.argv[2] == "at once":
+    (out / str(os.getpid())).touch()
+    time.sleep(1)
+from colorlib import experiments
+from colorlib.experiments import pool
+
+def perform(run, results, *rest):
+    (results / str(os.getpid())).touch()
+    time.sleep(600)
+
+pool.perform = perform
+if __name__ == "__main__":
+    runs = experiments.matrix("seconds", "samples/baseline")
+    experiments.work_through(runs, out, out, ["cpu", "cpu"])
+"""
+    script, out = tmp_path / "run.py", tmp_path / "out"
+    script.write_text(code)
+    out.mkdir()
+    parent = subprocess.Popen(
+        [sys.executable, script, out, when], stderr=subprocess.PIPE, text=True
+    )
+    begun = time.monotonic()
+    while len(list(out.iterdir())) < 2:
+        assert parent.poll() is None and time.monotonic() - begun < 120
+        time.sleep(0.05)
+    for worker in out.iterdir():  # Ctrl-C reaches all of them, in any order
+        os.kill(int(worker.name), signal.SIGINT)
+    time.sleep(0.5)
+    parent.send_signal(signal.SIGINT)
+    _, error = parent.communicate(timeout=60)
+    assert error.count("Traceback") == 1 and error.rstrip().endswith("KeyboardInterrupt"), error
+
+
+def test_there_are_no_more_processes_than_runs(tmp_path, monkeypatch):
+    started = []
+
+    class Queue(queue.Queue):
+        def cancel_join_thread(self):
+            pass
+
+    class Worker:
+        pid = None
+
+        def __init__(self, target, args):
+            self.tasks, self.ended = args[:2]
+
+        def start(self):
+            started.append(self)
+            if run := self.tasks.get():
+                self.ended.put((run, None))
+
+        def is_alive(self):
+            return True
+
+        def terminate(self):
+            pass
+
+    context = SimpleNamespace(Queue=Queue, Process=Worker)
+    monkeypatch.setattr("torch.multiprocessing.get_context", lambda _: context)
+    runs, ended = experiments.matrix("seconds", "samples/baseline"), []
+    pool.work_through(runs, tmp_path, tmp_path, ["cpu"] * 5, report=lambda *it: ended.append(it))
+    assert len(started) == len(runs) == 2 and ended == [(run, None) for run in runs]
 
 
 def alive(process: int) -> bool:
@@ -299,7 +387,7 @@ def test_an_unforeseen_error_fails_one_run_and_killed_workers_are_reported(folde
     def broken(*arguments):
         raise MemoryError("none left")
 
-    monkeypatch.setattr(runner, "perform", broken)
+    monkeypatch.setattr(pool, "perform", broken)
     runs = experiments.matrix("seconds", "baseline")
     experiments.work_through(
         runs, results, work, ["cpu"], report=lambda run, error: ended.update({run: error})
@@ -314,4 +402,4 @@ def test_an_unforeseen_error_fails_one_run_and_killed_workers_are_reported(folde
             raise queue.Empty
 
     with pytest.raises(ColorlibError, match="killed"):
-        runner._next(Dead(), [Dead()])
+        pool._next(Dead(), [Dead()])

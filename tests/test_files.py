@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -117,6 +118,18 @@ def test_the_full_scale_of_large_integers(full):
     assert close(shades((RAMP * full).round().astype("i4")), EIGHT)
     assert close(shades((RAMP * (2**31 - 1)).astype("i4")), EIGHT)
     assert close(shades((RAMP * (2**32 - 1)).astype("u4"), white=False), EIGHT)
+
+
+def test_integers_a_little_above_their_full_scale_are_clipped():
+    for full in (255, 4095):
+        values = (RAMP * full * 1.02).round().astype("i4")
+        assert close(shades(values), np.minimum(EIGHT * 1.02, 255))
+    values = EIGHT.astype("i4")
+    values[0, -1] = 256
+    assert close(shades(values), EIGHT) and close(shades(values, white=False), EIGHT)
+    values[0, -1] = 320  # too much
+    assert shades(values).max() == 20
+    assert shades(np.zeros((2, 2), "i4")).max() == 0
 
 
 def test_signed_sixteen_bits():
@@ -412,6 +425,43 @@ def test_the_first_frame_of_several(tmp_path):
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     r, _, b = files.upright(files.read(tmp_path / "a.gif")).getpixel((2, 2))
     assert r > 200 and b < 50
+
+
+def test_warnings_of_damage_are_not_shown(tmp_path):
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\xff\0\0\0\xff\xff\0\0"  # cut off
+    path = saved(tmp_path / "a.jpg", exif=exif)
+    with pytest.warns(UserWarning, match="larger than file"):
+        Image.open(path).getexif().get(0x010F)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        image = files.read(path)
+        files.upright(image)
+        files.about(image)
+
+
+def test_warnings_of_others_are_not_lost_when_threads_read(tmp_path, monkeypatch):
+    """One begins, then another; the first one ends, then the other."""
+    paths = [saved(tmp_path / name) for name in ("a.png", "b.png")]
+    begun, may_end = ([threading.Event() for _ in paths] for _ in range(2))
+    is_heic = files.formats.is_heic
+
+    def waits(path, start):  # while the file is being read
+        begun[paths.index(path)].set()
+        assert may_end[paths.index(path)].wait(20)
+        return is_heic(path, start)
+
+    monkeypatch.setattr(files.formats, "is_heic", waits)
+    with ThreadPoolExecutor(2) as pool:
+        reading = []
+        for path, event in zip(paths, begun, strict=True):
+            reading.append(pool.submit(files.read, path))
+            assert event.wait(20)
+        for one, event in zip(reading, may_end, strict=True):
+            event.set()
+            one.result(20)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.warn("mine", stacklevel=1)
+    assert [str(warning.message) for warning in said] == ["mine"]
 
 
 @pytest.mark.parametrize(

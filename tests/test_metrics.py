@@ -60,6 +60,24 @@ def test_trivial_baselines_are_computed_once_for_the_same_photographs(monkeypatc
     assert metrics.trivial_baselines(train, test) == once[0]
 
 
+def test_what_a_prior_makes_of_photographs_is_no_matter_to_the_trivial_baselines(monkeypatch):
+    train, test = packed((10, 200, 200), (40, 30, 20)), packed((200, 210, 20), (10, 210, 20))
+    once = metrics.trivial_baselines(train.select([1, 0]), test.mirrored())
+    turned = metrics.trivial_baselines(train, test.upside_down())
+    converted = []
+    convert = Packed.lab
+    monkeypatch.setattr(Packed, "lab", lambda *args: converted.append(1) or convert(*args))
+    one, other = (pack.with_embeddings(np.ones((2, 2, 3), np.float32)) for pack in (train, test))
+    assert one.key != train.key and one.pixels_key == train.pixels_key
+    assert metrics.trivial_baselines(one.select([1, 0]), other.mirrored()) == once
+    assert metrics.trivial_baselines(one, other.upside_down(other.embeddings)) == turned
+    assert not converted
+    keys = {pack.pixels_key for pack in (
+        one, one.select([0]), one.select([1, 0]), one.mirrored(), one.upside_down(), other,
+    )}
+    assert len(keys) == 6
+
+
 # One photograph each, golden values by hand or from the papers ---------------
 
 

@@ -259,7 +259,7 @@ def test_the_attended_weights_are_those_that_the_network_uses():
     context = alpha @ encoded.flatten(2).transpose(1, 2)
     out = torch.tanh(model.attention.W_c(torch.cat((context, h), dim=-1)))
     out = out.transpose(1, 2).unflatten(2, (3, 4))
-    ab = model.head.ab(model.head(model.decoder([out])))[..., :20, :]
+    ab = model.head.ab(model.head(model.decoder([out])), L.shape[2:])
     assert torch.allclose(model(L, embedding), ab, atol=1e-5)
 
 
@@ -314,6 +314,31 @@ def test_initialisation():
     assert he.std().item() == pytest.approx((2 / (256 * 9)) ** 0.5, rel=0.01)
     changed = networks.build("baseline", decoder_init="he").decoder[0][0].weight
     assert changed.abs().max() > limit
+
+
+def test_each_part_has_its_own_first_weights(monkeypatch):
+    class Pretrained(networks.PaperEncoder):
+        def initialise(self, config):
+            self[0][0].weight.data.fill_(0.5)
+
+    class Own(networks.RegressionHead):
+        def initialise(self, config):
+            self.last.weight.data.fill_(config.output_gain)
+
+    monkeypatch.setitem(networks.ENCODERS, "pretrained", Pretrained)
+    monkeypatch.setitem(networks.HEADS, "own", Own)
+    network = networks.build("fusion", width=0.125, encoder="pretrained", head="own")
+    assert (network.encoder[0][0].weight == 0.5).all()
+    assert (network.head.last.weight == network.config.output_gain).all()
+
+
+def test_a_head_predicts_at_the_photographs_own_size():
+    network = networks.build("baseline", width=0.125, output_gain=1.0).eval()
+    L = torch.rand(1, 1, 20, 27) * 2 - 1
+    z = network.head(network.decoder(network.maps(L)[:-1]))
+    assert z.shape == (1, 2, 12, 16)
+    ab = network.head.ab(z, (20, 27))
+    assert ab.shape == (1, 2, 20, 27) and torch.equal(ab, network(L))
 
 
 def test_a_new_network_predicts_nearly_gray_by_its_output_gain():

@@ -245,6 +245,9 @@ def test_numbers_of_an_array_that_are_a_little_too_large_are_white():
     assert np.array_equal(np.asarray(colorize(ramp)), np.asarray(clipped))
     ramp[0, 0] = np.nan
     assert 20 < lightness(colorize(ramp)).mean() < 80
+    integers = (clipped_ramp := np.tile(np.arange(40) * 6, (30, 1))).copy()
+    integers[0, 0], clipped_ramp[0, 0] = 256, 255
+    assert np.array_equal(np.asarray(colorize(integers)), np.asarray(colorize(clipped_ramp)))
 
 
 @pytest.mark.parametrize("kind", [str, Path])

@@ -120,6 +120,14 @@ def test_any_timm_classifier_from_a_local_file(tmp_path):
     assert torch.equal(one(L), other(L)) and one.key == other.key
 
 
+def test_weights_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    name = "mobilenetv3_small_050"
+    save_file(timm.create_model(name).state_dict(), tmp_path / "w.safetensors")
+    assert priors.Prior(name=name, weights="~/w.safetensors", size=64).features == 1000
+
+
 def test_the_embedding_is_as_long_as_it_says(tmp_path):
     # A classifier whose pooled features are not the number of channels before pooling.
     name, path = "mobilenetv3_small_050", tmp_path / "w.safetensors"
@@ -139,6 +147,7 @@ def test_the_embedding_is_as_long_as_it_says(tmp_path):
         ({"preprocessing": "none"}, "'timm', 'mean', 'trap'"),
         ({"size": 8}, "at least 32"),
         ({"crop": 8}, "no other settings"),
+        ({"spec": "x"}, "no other settings"),
     ],
 )
 def test_what_cannot_be_had_is_refused_in_one_sentence(fields, says):
@@ -159,7 +168,7 @@ def test_no_network_is_one_sentence_that_names_the_embedded_prior(monkeypatch, t
 
 
 def stored(cache: Path) -> list[Path]:
-    return [path for path in (cache / "embeddings").rglob("*") if path.is_file()]
+    return [path for path in (cache / "embeddings-2").rglob("*") if path.is_file()]
 
 
 def test_embeddings_are_computed_once_photo_by_photo_and_mirrored(prior, cache):
@@ -188,6 +197,45 @@ def test_the_cache_knows_photographs_prior_and_preprocessing(prior, cache):
     ]
     assert len(stored(cache)) == len(found)
     assert np.allclose(found[0], found[1][::-1], atol=1e-4)
+
+
+def test_what_version_0_1_left_in_the_cache_is_not_used_and_keys_are_the_same(
+    prior, cache, monkeypatch
+):
+    photos = data.photos("samples", "val")[:2]
+    found = priors.packed(photos, 16, prior)
+    for file in [path for path in cache.rglob("*.npy")]:
+        room, *inside = file.relative_to(cache).parts
+        assert room in ("packed-2", "embeddings-2")
+        old = cache.joinpath(room.removesuffix("-2"), *inside)
+        old.parent.mkdir(parents=True)
+        np.save(old, np.zeros_like(np.load(file)))  # as of photographs that came out black
+        file.unlink()
+        file.parent.rmdir()
+    again = priors.packed(photos, 16, prior)
+    assert again.rgb().any() and torch.equal(again.rgb(), found.rgb())
+    assert np.array_equal(again.embeddings, found.embeddings)
+    assert data.pack(photos, 16).key.startswith("18db7d55d7ed")  # as in version 0.1
+
+
+def test_embeddings_grow_on_disk_as_they_are_computed(cache):
+    """A sparse file would be written through memory, where a full disk ends the process."""
+    sizes = []
+
+    def watched(batches):
+        for batch in batches:
+            yield batch
+            (file,) = cache.rglob("embeddings.npy")
+            sizes.append(file.stat().st_size)
+
+    photos = data.photos("samples", "train")  # 32: two batches
+    found = priors.embed(photos, priors.Prior(size=32), progress=watched)
+    assert len(sizes) == 2 and sizes[0] < 0.6 * sizes[1]
+    (file,) = stored(cache)
+    whole = np.lib.format.open_memmap(cache / "whole.npy", "w+", np.float32, found.shape)
+    whole[:] = found
+    whole.flush()
+    assert file.read_bytes() == (cache / "whole.npy").read_bytes()
 
 
 def test_an_interrupted_cache_is_absent_and_then_whole(prior, cache):
@@ -220,7 +268,7 @@ def test_all_photographs_that_cannot_be_read_are_named(cache, damaged):
     with pytest.raises(data.UnreadablePhotos, match=r"3 of 20 .* 00.png, 03.png, 19.png") as error:
         priors.embed(damaged, priors.Prior(size=32))
     assert error.value.files == tuple(damaged[i].path for i in (0, 3, 19))
-    assert not (cache / "embeddings").exists() or not stored(cache)
+    assert not stored(cache)
 
 
 def test_embeddings_leave_out_what_the_pack_leaves_out(cache, damaged):

@@ -318,6 +318,7 @@ def test_the_record_says_what_was_done(once, name):
     losses = {split: (ab[split] - mean).pow(2).mean().item() for split in ("train", "val")}
     assert facts["mean_colour"] == rounded(losses)
     assert facts["commit"] == "abc1234" and facts["seconds"] >= 0
+    assert facts.get("not here") == (["absent"] if plan.compared else None)
     assert facts["device"].endswith(", 1 thread")
     assert (facts["torch"], facts["pillow"]) == (torch.__version__, PIL.__version__)
     if done.call is None:
@@ -499,7 +500,7 @@ def test_colorlib_train_builds_what_it_is_asked_for(train):
         expected = photographs("quilts", split, prior)
         assert pack.names == expected.names
         assert torch.allclose(pack.embedding(), expected.embedding(), atol=1e-5)
-    assert call.about["prior"] == dataclasses.asdict(prior.spec)
+    assert call.about["prior"] == dataclasses.asdict(prior.spec) | {"sha256": prior.key}
 
 
 # The chapters -----------------------------------------------------------------

@@ -14,10 +14,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from colorlib import data, lab, metrics, networks, training
+from colorlib import data, lab, metrics, networks, settings, training, zoo
 from colorlib.data import Packed
 from colorlib.errors import ColorlibError
-from colorlib.training import augment, loop
+from colorlib.networks import heads
+from colorlib.training import augment, checkpoints, loop
 
 
 def network(seed: int = 0, **changes) -> networks.Colorizer:
@@ -107,7 +108,6 @@ def test_a_stopped_run_goes_on_to_the_same_end(toy_photographs, tmp_path, monkey
     assert rows(tmp_path / "halting") == rows(tmp_path / "straight")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 @pytest.mark.parametrize("optimizer", training.OPTIMIZERS)
 def test_every_optimizer_learns_and_goes_on_to_the_same_end(
     toy_photographs, tmp_path, monkeypatch, optimizer
@@ -123,6 +123,7 @@ def test_every_optimizer_learns_and_goes_on_to_the_same_end(
     assert again == history and same(resumed, model)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_killed_run_goes_on_to_the_same_end(tmp_path):
     code = """
 import sys, torch
@@ -309,6 +310,112 @@ def test_other_settings_or_photographs_are_refused_and_told(toy_photographs, tmp
     with pytest.raises(ColorlibError, match="epochs was 4 and is 3"):  # it would undo an epoch
         fit(toy_photographs, tmp_path, epochs=3)
     assert (tmp_path / "metrics.csv").read_bytes() == before
+
+
+def checkpoint(out) -> tuple[dict, dict, dict]:
+    """The run that a folder's checkpoint describes, its metadata and its tensors."""
+    with safe_open(out / "last.safetensors", framework="pt") as file:
+        metadata, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}
+    return json.loads(metadata["run"]), metadata, tensors
+
+
+def test_other_first_weights_are_refused_and_an_old_checkpoint_says_none(
+    toy_photographs, tmp_path
+):
+    def begin(model, epochs=1):
+        wanted = training.Settings(epochs=epochs, batch_size=4)
+        return training.fit(model, toy_photographs, toy_photographs, wanted, tmp_path)
+
+    begin(network(0))
+    with pytest.raises(ColorlibError, match="another run: there are other first weights; call it"):
+        begin(network(1), epochs=2)
+    # The last bits may differ between processors.
+    nearly = network(0)
+    with torch.no_grad():
+        for parameter in nearly.parameters():
+            parameter *= 1 + 1e-6
+    assert len(begin(nearly, epochs=2)) == 2
+    run, metadata, tensors = checkpoint(tmp_path)
+    del run["first weights"]
+    save_file(tensors, tmp_path / "last.safetensors", metadata | {"run": json.dumps(run)})
+    assert len(begin(network(1), epochs=3)) == 3
+
+
+def test_of_several_processes_the_first_one_says_what_the_first_weights_are(
+    toy_photographs, tmp_path, monkeypatch
+):
+    wanted = training.Settings(epochs=1, batch_size=4)
+    training.fit(network(0), toy_photographs, toy_photographs, wanted, tmp_path)
+    monkeypatch.setattr(loop, "_train", lambda *_: None)
+    for rank, refused in ((0, True), (1, False)):  # whose weights it gives to the others
+        processes = training.Processes(rank, 2)
+        monkeypatch.setattr(training.Processes, "join", lambda _, it=processes: it)
+        with pytest.raises(ColorlibError, match="first weights") if refused else nullcontext():
+            training.fit(network(1), toy_photographs, toy_photographs, wanted, tmp_path)
+
+
+def test_a_run_folder_may_begin_with_the_home_folder(toy_photographs, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    fit(toy_photographs, "~/run", epochs=1)
+    assert len(rows(tmp_path / "home" / "run")) == 1 and not (tmp_path / "~").exists()
+    assert networks.read_about("~/run/best.safetensors")["epoch"] == 1
+    assert isinstance(networks.load_weights("~/run/best.safetensors"), networks.Colorizer)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB)"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:1] err == 0. DefaultCPUAllocator: can't allocate memory"
+        ),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to"),
+        MemoryError(),
+    ],
+)
+def test_too_little_memory_is_one_sentence_and_keeps_the_last_epoch(
+    toy_photographs, tmp_path, monkeypatch, error
+):
+    fit(toy_photographs, tmp_path, epochs=1)
+    kept = (tmp_path / "last.safetensors").read_bytes()
+
+    def greedy(*_):
+        raise error
+
+    monkeypatch.setattr(loop, "train_epoch", greedy)
+    with pytest.raises(ColorlibError, match=r"memory.* batch_size.* size.* width") as found:
+        fit(toy_photographs, tmp_path, epochs=2)
+    assert "\n" not in str(found.value)
+    assert (tmp_path / "last.safetensors").read_bytes() == kept
+    error = RuntimeError("another matter")
+    with pytest.raises(RuntimeError, match="another matter"):
+        fit(toy_photographs, tmp_path, epochs=2)
+
+
+@pytest.mark.parametrize("name", ["seed", "preset", "prior", "init", "nonsense"])
+def test_a_field_that_a_network_has_not_is_one_sentence(name):
+    with pytest.raises(ColorlibError, match=f"no setting named '{name}'; there is "):
+        training.network("baseline", None, 0, **{name: 1})
+
+
+@pytest.mark.parametrize("name", ["spec", "preset", "self", "nonsense"])
+def test_a_field_that_a_prior_has_not_is_one_sentence(name):
+    with pytest.raises(ColorlibError, match="a prior has no other settings than name, "):
+        training.prior_for("fusion", **{name: "x"})
+    with pytest.raises(ColorlibError, match="the preset 'baseline' has no prior"):
+        training.prior_for("baseline", **{name: "x"})
+
+
+def test_names_that_are_listed_without_torch_are_those_that_there_are():
+    assert tuple(loop.OPTIMIZERS) == settings.OPTIMIZERS
+    assert tuple(heads.OUTPUTS) == settings.CHOICES["output"]
+    assert tuple(networks.blocks.INITIALISATIONS) == settings.CHOICES["decoder_init"]
+    for score in settings.CHOICES["attention"][1:]:
+        assert networks.Attention(4, score).score == score
+    assert zoo.BEST == checkpoints.BEST
 
 
 def test_a_run_can_be_trained_for_longer(toy_photographs, tmp_path):

@@ -12,6 +12,7 @@ OURS = {
     r"paint(s|ed|ing|ings|er)?": "predicted, colorized",
     r"kinder": "augmented",
     r"by heart": "memorised, overfitted",
+    r"(it|network|encoder|position)s? sees? \d+": "receptive field, is given",
     r"luck": "chance",
     r"twins?": "untrained copy",
     r"loud|quiet": "large or small output scale",
@@ -21,7 +22,7 @@ OURS = {
 PAGES = [
     *(ROOT / "book").glob("*.py"), *(ROOT / "book").glob("*.md"), *ROOT.glob("*.md"),
     ROOT / "results" / "README.md", ROOT / "benchmarks" / "README.md",
-    *(path for kind in ("py", "toml") for path in (ROOT / "colorlib").rglob(f"*.{kind}")),
+    *(path for kind in ("py", "toml", "json") for path in (ROOT / "colorlib").rglob(f"*.{kind}")),
 ]
 # They name what has been renamed.
 EXCEPT = {

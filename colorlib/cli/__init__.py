@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
-from colorlib import __version__
+from colorlib import __version__, _moved
 from colorlib.cli import colorize, common, download, evaluate, reproduce, train, weights
 from colorlib.errors import ColorlibError
+
+_moved.watch(__name__)
 
 app = typer.Typer(
     help="Colorize grayscale photographs, and train the networks that do.",
@@ -22,15 +24,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for verb in (
-    colorize.colorize,
-    weights.weights,
-    train.train,
-    evaluate.evaluate,
-    reproduce.reproduce,
-    download.download,
+for verb, epilog in (
+    (colorize.colorize, None),
+    (weights.weights, None),
+    (train.train, train.FIELDS),
+    (evaluate.evaluate, None),
+    (reproduce.reproduce, None),
+    (download.download, None),
 ):
-    app.command()(verb)
+    app.command(epilog=epilog)(verb)
 
 
 def main() -> None:

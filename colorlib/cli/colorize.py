@@ -46,7 +46,7 @@ def colorize(
         bool, typer.Option("--overwrite", help="Replace files of an earlier call.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be written.")
+        bool, typer.Option("--dry-run", help="Only say what would be written, also in --json.")
     ] = False,
     json_file: Annotated[
         Path | None,
@@ -64,12 +64,17 @@ def colorize(
     check_options(STRIDE if working_size is None else working_size, strength)
     jobs, left_out = files.plan(photos, out, overwrite)
     _check_report(json_file, jobs, overwrite)
-    ready = any(job.error is None for job in jobs) and not dry_run
-    pipeline = Pipeline(weights, devices.find(device)) if ready else None
+    pipeline = None
+    if any(job.error is None for job in jobs):
+        device = devices.find(device)
+        if dry_run:
+            zoo.load(weights)
+        else:
+            pipeline = Pipeline(weights, device)
 
     def one(job: "Job") -> dict[str, Any]:
         if pipeline is None:
-            return {}
+            return {"dry_run": True}
         return _colorize_file(job, pipeline, working_size, strength, overwrite)
 
     report, interrupted = _colorize_each(jobs, one, dry_run)

@@ -5,6 +5,8 @@ import math
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -19,15 +21,35 @@ def _path(text: str) -> Path:
 # Typer's own check of paths would end everything for one file that may not be read.
 PATH: dict[str, Any] = {"parser": _path, "metavar": "PATH"}
 
-Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best one here.")]
+Device = Annotated[str, typer.Option(
+    help="cpu, cuda, cuda:1 (one of several GPUs), mps, or auto for the best one here."
+)]
 SkipDamaged = Annotated[
-    bool, typer.Option("--skip-damaged", help="Leave out photos that cannot be decoded.")
+    bool,
+    typer.Option(
+        "--skip-damaged", help="Leave out damaged photos; those that may not be read stay an error."
+    ),
 ]
 
 
 def note(text: str) -> None:
     """Print a line on stderr."""
     print(f"colorlib: {text}", file=sys.stderr)
+
+
+def counted(count: int, what: str) -> str:
+    """As in "1 photo" and "2 photos"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+@contextmanager
+def can_go_on() -> Iterator[None]:
+    """What the user may interrupt, and go on with later: then a line, and status 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("interrupted; the same command goes on")
+        raise typer.Exit(130) from None
 
 
 def show_warnings_as_notes() -> None:

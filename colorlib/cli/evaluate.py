@@ -1,14 +1,14 @@
 """``colorlib evaluate``: the metrics of a network beside those of trivial baselines."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from colorlib import zoo
-from colorlib.cli.common import PATH, Device, SkipDamaged, as_json, note
-from colorlib.cli.photographs import name_of, packed, say_what_is_left_out
+from colorlib.cli.common import PATH, Device, SkipDamaged, as_json, counted, note
+from colorlib.cli.photographs import TrainedOn, packed, say_what_is_left_out
 from colorlib.errors import ColorlibError
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ def evaluate(
     split: Annotated[
         str | None,
         typer.Option(
-            help="train, val or test. By default test; of a folder that is not divided and was "
-            "not trained on, all photographs."
+            metavar="train | val | test",
+            help="By default test, or all of a folder that is not divided, without the photographs "
+            "that the network was trained on.",
         ),
     ] = None,
     size: Annotated[
@@ -45,10 +46,11 @@ def evaluate(
     if json_file is not None and json_file.exists():
         raise ColorlibError(f"{json_file} exists already and is not overwritten")
     given, device = zoo.load(weights), devices.find(device)
-    size = size or given.size
+    size = given.size if size is None else size
     if size < 11:
         raise ColorlibError(f"photos of {size} pixels are too small to judge: 11 is the least")
-    split, photos = _photos_to_judge(data, split, given.about.get("data") or {})
+    photos, split = _photos_to_judge(data, split, given.about)
+    say_what_is_left_out([data])
     (photographs,) = packed({"photos": (photos, size)}, given.prior(), device, skip_damaged)
     predictions = _trivial_predictions(data, photos if split is None else [], size)
     name = given.name if given.name not in predictions else f"network {given.name}"
@@ -58,30 +60,47 @@ def evaluate(
     }
     here = devices.device_name(device)
     which = f"{data}, {split}," if split else data
-    print(f"{len(photographs)} photos of {which} at {size} x {size}, on {here}")
+    print(f"{counted(len(photographs), 'photo')} of {which} at {size} x {size}, on {here}")
     _print_scores(scores)
     if json_file is not None:
         about = given.about | {"data": data, "split": split, "size": size, "device": here}
         found = {"weights": str(given.path), "about": about, "photos": photographs.names,
                  "scores": scores}
         files.write_text(json_file, as_json(found))
-    say_what_is_left_out([data])
 
 
 def _photos_to_judge(
-    data: str, split: str | None, trained_on: Collection[str]
-) -> tuple[str | None, list["Photo"]]:
-    """The photographs that are asked for, and their split; None for all of a folder."""
+    data: str, asked: str | None, about: dict[str, Any]
+) -> tuple[list["Photo"], str | None]:
+    """The photographs of the split that is asked for; else those not trained on, and their split.
+
+    Args:
+        about: what the weights say of themselves.
+
+    Returns:
+        The photographs, and the split; None for all of a folder.
+    """
     from colorlib import data as data_sets
 
-    if split is not None or data in data_sets.names():
-        split = split or "test"
-    elif name_of(data) in trained_on:
-        split = "test"
-        note(f"trained on a folder named {name_of(data)}, so judged by its test photos alone")
-    else:
-        return None, data_sets.everything(data)
-    return split, data_sets.photos(data, split)
+    trained_on = TrainedOn(about)
+    if asked is not None:
+        photos = data_sets.photos(data, asked)
+        if known := sum(photo in trained_on for photo in photos):
+            note(f"{known} of {counted(len(photos), 'photo')} were used in training")
+        return photos, asked
+    photos, split = data_sets.everything(data)
+    if split is None and not trained_on.complete and any(photo in trained_on for photo in photos):
+        note(f"trained on photos of {data}, so judged by its test photos alone")
+        photos, split = data_sets.photos(data, "test"), "test"
+    unseen = [photo for photo in photos if photo not in trained_on]
+    if not unseen:
+        raise ColorlibError(
+            f"all photos of {data} were used in training: with --split they are judged nevertheless"
+        )
+    if known := len(photos) - len(unseen):
+        of = counted(len(photos), "photo")
+        note(f"{known} of {of} were used in training and are left out")
+    return unseen, split
 
 
 def _trivial_predictions(data: str, not_from: Sequence["Photo"], size: int) -> dict[str, Callable]:

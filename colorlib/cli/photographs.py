@@ -1,11 +1,11 @@
-"""Photographs that verbs read: packed, named, and what of their folders is left out."""
+"""Photographs that verbs read: packed, known again, and what of their folders is left out."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from colorlib.cli.common import note
+from colorlib.cli.common import counted, note
 from colorlib.errors import ColorlibError
 
 if TYPE_CHECKING:
@@ -44,13 +44,72 @@ def packed(
         raise ColorlibError(text if skip_damaged else f"{text} (--skip-damaged leaves them out)")
     if skipped := sum(len(part.skipped) for part in found):
         total = sum(len(photos) for photos, _ in parts.values())
-        note(f"{skipped} of {total} photos cannot be read and are left out")
+        note(f"{skipped} of {counted(total, 'photo')} cannot be read and are left out")
     return found
 
 
 def name_of(data: str) -> str:
     """How weights call a data set or folder that they were trained on."""
     return os.path.basename(os.path.abspath(os.path.expanduser(data)))
+
+
+_DIGITS = 16  # of a SHA-256
+_LISTED = 500  # photographs
+
+
+def fingerprint(photos: Iterable["Photo"]) -> dict[str, Any]:
+    """What weights keep of the photographs that they were trained on: at most 8 kB.
+
+    Returns:
+        "count", and "sha256": the first 16 digits of each photograph's, joined;
+        of more than 500 photographs, the 500 lowest.
+    """
+    digests = sorted({photo.sha256[:_DIGITS] for photo in photos})
+    return {"count": len(digests), "sha256": "".join(digests[:_LISTED])}
+
+
+class TrainedOn:
+    """The photographs that weights were trained on, and on which they were validated.
+
+    Older weights have no `fingerprint`. Of data sets that they name and whose
+    splits are published, the photographs are known all the same.
+
+    Args:
+        about: what the weights say of themselves, and of those that they began with.
+
+    Attributes:
+        complete: whether all of them are known, and not only some of many.
+    """
+
+    def __init__(self, about: dict[str, Any]):
+        self._digests: set[str] = set()
+        self.complete = True
+        while isinstance(about, dict) and about:
+            if found := about.get("trained_on"):
+                joined = found["sha256"]
+                listed = {joined[i : i + _DIGITS] for i in range(0, len(joined), _DIGITS)}
+                self._digests |= listed
+                self.complete &= len(listed) == found["count"]
+            else:
+                self._digests |= _published(about.get("data") or ())
+            about = about.get("init", {})
+
+    def __contains__(self, photo: "Photo") -> bool:
+        return photo.sha256[:_DIGITS] in self._digests
+
+
+def _published(names: str | Collection[str]) -> set[str]:
+    """What is known of the photographs that data sets train and validate on."""
+    from colorlib.data.catalogue import find
+
+    known = map(find, [names] if isinstance(names, str) else names)
+    return {
+        row["sha256"][:_DIGITS]
+        for data_set in known
+        if data_set and data_set.splits
+        for row in data_set.files()
+        if row["split"] != "test"
+    }
 
 
 def say_what_is_left_out(data: Sequence[str]) -> None:

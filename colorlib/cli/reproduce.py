@@ -7,15 +7,18 @@ from typing import Annotated
 import typer
 
 from colorlib import provenance
-from colorlib.cli.common import PATH, Device
+from colorlib.cli.common import PATH, Device, can_go_on
 from colorlib.errors import ColorlibError
+from colorlib.options import one_of
 from colorlib.tables import table
 
 
 def reproduce(
     scale: Annotated[
         str,
-        typer.Option(help=f"One of: {', '.join(table('experiments/matrix.toml')['scales'])}."),
+        typer.Option(
+            metavar=one_of(table("experiments/matrix.toml")["scales"]), help="Which runs."
+        ),
     ] = "seconds",
     only: Annotated[
         str | None,
@@ -59,9 +62,10 @@ def reproduce(
             if error:
                 bar.write(f"colorlib: {run}: {error}", file=sys.stderr)
 
-        experiments.work_through(
-            runs, results, work, devices.all_of(device), provenance.commit(), tell
-        )
+        with can_go_on():
+            experiments.work_through(
+                runs, results, work, devices.all_of(device), provenance.commit(), tell
+            )
     print(f"{results}: {len(runs) - failed} of {len(runs)} runs of {scale} are there")
     if failed:
         raise typer.Exit(1)

@@ -1,5 +1,6 @@
 """``colorlib train``: train a network on photographs."""
 
+import math
 import os
 from collections import Counter
 from dataclasses import asdict
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from colorlib import __version__, options, provenance, zoo
-from colorlib.cli.common import PATH, Device, SkipDamaged
-from colorlib.cli.photographs import name_of, packed, say_what_is_left_out
+from colorlib.cli.common import PATH, Device, SkipDamaged, can_go_on, counted
+from colorlib.cli.photographs import fingerprint, name_of, packed, say_what_is_left_out
 from colorlib.errors import ColorlibError
-from colorlib.settings import PRESETS, Config, Settings, Spec
+from colorlib.settings import CHOICES, OPTIMIZERS, PRESETS, Config, Settings, Spec
 
 if TYPE_CHECKING:
     from colorlib.data import Packed
@@ -20,7 +21,18 @@ if TYPE_CHECKING:
     from colorlib.priors import Prior
 
 
-@options.from_fields("settings", Settings)
+FIELDS = f"""For --set, the network, with all values or the default:
+
+{options.listed(Config, but=("width", "embedding"), choices=CHOICES)}
+
+For --prior, the classifier that is the global prior, with the defaults:
+
+{options.listed(Spec)}
+"""
+"""What help says of fields that are no options of their own."""
+
+
+@options.from_fields("settings", Settings, choices={"optimizer": OPTIMIZERS})
 @options.from_fields("network", Config, only=("width",))
 def train(
     *,
@@ -32,7 +44,8 @@ def train(
         typer.Option(help="A data set or folder of photos; repeat it to join or weight several."),
     ] = ["samples"],  # noqa: B006 - typer needs a plain default and does not change it
     preset: Annotated[
-        str | None, typer.Option(help=f"One of: {', '.join(PRESETS)}. By default baseline.")
+        str | None,
+        typer.Option(metavar=options.one_of(PRESETS), help="The network; by default baseline."),
     ] = None,
     network: dict[str, Any],
     change: Annotated[
@@ -40,8 +53,7 @@ def train(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Another value for a field of colorlib.settings.Config: "
-            f"{options.names(Config, but=('width', 'embedding'))}.",
+            help="Another value for one choice of the network; they are listed below.",
         ),
     ] = [],  # noqa: B006
     prior: Annotated[
@@ -49,8 +61,7 @@ def train(
         typer.Option(
             "--prior",
             metavar="NAME=VALUE",
-            help="Another value for a field of colorlib.settings.Spec, the global prior: "
-            f"{options.names(Spec)}.",
+            help="Another value for one choice of its global prior; they are listed below.",
         ),
     ] = [],  # noqa: B006
     init: Annotated[
@@ -72,9 +83,16 @@ def train(
     from colorlib import data as data_sets
     from colorlib import devices, training
 
+    if not 0 <= min_chroma < math.inf:
+        raise ColorlibError(f"--min-chroma must be a number from 0 up, not {min_chroma:g}")
     device = devices.find(device)
     given = zoo.load(init) if init else None
-    changes = network | options.assignments(change)
+    changes = options.assignments(change)
+    if changes.get("width", network["width"]) != network["width"] != Config.width:
+        raise ColorlibError(
+            f"two widths are given: --width {network['width']:g}, --set width={changes['width']}"
+        )
+    changes = network | changes
     model, its_prior = _network(given, preset, changes, options.assignments(prior), settings.seed)
     # Validation photographs are whole, of the size that training crops have.
     validation_size = size if settings.scale is None else settings.crop or size
@@ -82,25 +100,32 @@ def train(
         "train": (data_sets.joined(data, "train"), size),
         "val": (data_sets.joined(data, "val"), validation_size),
     }
-    photographs, validation = packed(parts, its_prior, device, skip_damaged)
+    with can_go_on():
+        photographs, validation = packed(parts, its_prior, device, skip_damaged)
     if min_chroma > 0:
         photographs = photographs.colourful(min_chroma)
+    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts
+    if first:
+        print(f"{counted(len(photographs), 'photo')} for training, {len(validation)} "
+              "for validation", flush=True)
+        say_what_is_left_out(data)
     about = {
         "preset": None if given and not preset else preset or "baseline",
         "init": given.about if given else {},
-        "prior": asdict(its_prior.spec) if its_prior else None,
+        "prior": _about_prior(its_prior) if its_prior else None,
         "data": dict(Counter(map(name_of, data))),
+        "trained_on": fingerprint(photo for photos, _ in parts.values() for photo in photos),
         "settings": asdict(settings),
         "device": devices.device_name(device),
         "colorlib": __version__,
         "commit": provenance.commit(),
     }
-    training.fit(
-        model, photographs, validation, settings, out, device, progress=True, about=about
-    )
-    if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun starts, one speaks
+    with can_go_on():
+        training.fit(
+            model, photographs, validation, settings, out, device, progress=True, about=about
+        )
+    if first:
         _report_training(out / zoo.BEST, photographs, validation)
-        say_what_is_left_out(data)
 
 
 def _network(
@@ -123,13 +148,20 @@ def _network(
     return given.model, given.prior()
 
 
+def _about_prior(prior: "Prior") -> dict[str, Any]:
+    """With which prior a network is trained, to be made anew from any folder and then compared."""
+    fields = asdict(prior.spec)
+    if fields["weights"]:
+        fields["weights"] = os.path.abspath(os.path.expanduser(fields["weights"]))
+    return fields | {"sha256": prior.key}
+
+
 def _report_training(best: Path, photographs: "Packed", validation: "Packed") -> None:
     """The validation loss of the weights in a file beside those of the trivial baselines."""
     from colorlib import metrics
     from colorlib.networks import read_about
 
     about = read_about(best)
-    print(f"{len(photographs)} photos for training, {len(validation)} for validation")
     rows = metrics.trivial_baselines(photographs, validation)
     rows[f"network, epoch {about['epoch']}"] = about["val_loss"]
     for name, loss in rows.items():

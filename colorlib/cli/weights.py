@@ -1,6 +1,6 @@
 """``colorlib weights``: the weights that come with the library, and their cards."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,4 +29,12 @@ def weights(
         for sentence in card.get("bad_at", []):
             print(f"    bad at: {sentence}")
         if name:
-            print(as_json(about))
+            print(as_json(_without_digests(about)))
+
+
+def _without_digests(about: Any) -> Any:
+    """Without long lists of SHA-256, which nobody reads."""
+    if not isinstance(about, dict):
+        return about
+    return {name: _without_digests(value) for name, value in about.items()
+            if not (name == "sha256" and len(value) > 64)}

@@ -2,13 +2,14 @@
 
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from colorlib.data.cache import cache_dir, data_dir
-from colorlib.data.folders import Photo, folder_split, hash_of
+from colorlib.data.folders import Photo, folder_splits, hash_of, some_of
 from colorlib.errors import ColorlibError, NotHere
 from colorlib.tables import table
 
@@ -54,24 +55,46 @@ class DataSet:
 
     def photos(self, split: str) -> list[Photo]:
         """The photographs of a split; see `colorlib.data.photos`."""
+        return self.photos_of([split])[split]
+
+    def photos_of(self, splits: Sequence[str]) -> dict[str, list[Photo]]:
+        """The photographs of some splits; each file is read once.
+
+        Raises:
+            NotHere: the data set is not on this machine.
+            ColorlibError: as for `colorlib.data.photos`; all files at fault are named.
+        """
         root = self.root()
         if root is None:
             raise NotHere(f"the photographs of {self.name} are not here: {self._how_to_get()}")
         if self.splits is None:
-            return folder_split(root, split)
-        return [self._photo(root, row) for row in self.files() if row["split"] == split]
+            return folder_splits(root, splits)
+        found: dict[str, list[Photo]] = {split: [] for split in splits}
+        wrong: dict[str, str] = {}  # file -> why, in a sentence
+        for row in self.files():
+            if row["split"] in found:
+                try:
+                    found[row["split"]].append(self._photo(root, row))
+                except ColorlibError as error:
+                    wrong[row["file"]] = str(error)
+        if wrong:
+            sentence = next(iter(wrong.values()))
+            if len(wrong) > 1:
+                names = some_of(list(wrong))
+                sentence = f"{len(wrong)} files in {root} are missing or not as published: {names}"
+            remedy = self.remedy or (
+                f"delete {root} and run 'colorlib download {self.name}'" if self.url else None
+            )
+            raise ColorlibError(f"{sentence}: {remedy}" if remedy else sentence)
+        return found
 
     def _photo(self, root: Path, row: dict[str, str]) -> Photo:
         path = root / row["file"]
-        remedy = self.remedy or (
-            f"delete {root} and run 'colorlib download {self.name}'" if self.url else None
-        )
-        then = f": {remedy}" if remedy else ""
         if not os.path.isfile(path):
-            raise ColorlibError(f"{path} is missing{then}")
+            raise ColorlibError(f"{path} is missing")
         sha256 = hash_of(path)
         if self.verified and sha256 != row["sha256"]:
-            raise ColorlibError(f"{path} differs from the published file{then}")
+            raise ColorlibError(f"{path} differs from the published file")
         return Photo(row["file"], path, sha256)
 
     def _how_to_get(self) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,18 +96,22 @@ def layout(root: Path) -> Layout:
 
 
 def folder_split(root: Path, split: str) -> list[Photo]:
-    """The photographs of one split of a folder; see `photos` for the rule.
+    """The photographs of one split of a folder; see `folder_splits`."""
+    return folder_splits(root, [split])[split]
+
+
+def folder_splits(root: Path, splits: Sequence[str]) -> dict[str, list[Photo]]:
+    """The photographs of some splits of a folder; see `photos` for the rule.
 
     A file that is there several times is in one split only: in test rather
-    than in validation, and there rather than in training.
+    than in validation, and there rather than in training. Each file is read once.
 
     Raises:
-        ColorlibError: as for `layout`; or the split has no photographs.
+        ColorlibError: as for `layout`; or a split has no photographs.
         UnreadablePhotos: some cannot be read.
     """
     found = layout(root)
-    before = {"train": ("test", "val"), "val": ("test",), "test": ()}[split]
-    needed = (split, *before)
+    needed = set().union(*({split, *_BEFORE[split]} for split in splits))
     parts = {
         name: hashed(found.parts[name], root)
         for name in needed
@@ -116,20 +120,31 @@ def folder_split(root: Path, split: str) -> list[Photo]:
     if any(name not in parts for name in needed):
         missing = [name for name in ("test", "val") if name not in found.given]
         cut = _cut(hashed(found.pool, root), missing)
-        if cut is None and split not in parts:
+        if cut is None and not parts.keys() >= set(splits):
             raise ColorlibError(_too_few(found, missing))
         parts |= cut or {}
-    known = {photo.sha256 for name in before for photo in parts.get(name, [])}
+    return {split: _only_in(split, parts, found) for split in splits}
+
+
+_BEFORE = {"train": ("test", "val"), "val": ("test",), "test": ()}
+"""Split -> the splits in which a file is rather than in this one."""
+
+
+def _only_in(split: str, parts: dict[str, list[Photo]], found: Layout) -> list[Photo]:
+    """The photographs of a split that are in none of those before it."""
+    known = {photo.sha256 for name in _BEFORE[split] for photo in parts.get(name, [])}
     photos = [photo for photo in parts[split] if photo.sha256 not in known]
     if not photos:
-        where = root / found.given[split] if split in found.given else root
+        where = found.root / found.given[split] if split in found.given else found.root
         more = " that are not in another split" if parts[split] else ""
-        raise ColorlibError(f"{where} holds no photographs{more}")
+        raise ColorlibError(_and_left_out(f"{where} holds no photographs{more}", found))
     return photos
 
 
-def everything_in(root: Path) -> list[Photo]:
-    """All photographs of a folder without split folders; else those of its test split.
+def everything_in(root: Path) -> tuple[list[Photo], str | None]:
+    """All photographs of a folder without split folders, and None; else its test split, "test".
+
+    Of a folder that holds validation photographs only, those and "val".
 
     Raises:
         ColorlibError: as for `folder_split`.
@@ -137,11 +152,11 @@ def everything_in(root: Path) -> list[Photo]:
     found = layout(root)
     only_val = found.given.keys() == {"val"} and not found.loose
     if found.given and not only_val:
-        return folder_split(root, "test")
+        return folder_split(root, "test"), "test"
     paths = found.parts["val"] if only_val else found.loose
     if not paths:
-        raise ColorlibError(f"{root} holds no photographs")
-    return hashed(paths, root)
+        raise ColorlibError(_and_left_out(f"{root} holds no photographs", found))
+    return hashed(paths, root), "val" if only_val else None
 
 
 def hashed(paths: Iterable[Path], root: Path) -> list[Photo]:
@@ -200,6 +215,12 @@ def describe_left_out(found: Layout) -> str | None:
         outside = f"{len(found.loose)} {what} outside {folders}"
         line = f"{line}, {outside}" if line else f"left out: {outside}"
     return line
+
+
+def _and_left_out(sentence: str, found: Layout) -> str:
+    """A sentence on photographs that are not there, with what is there instead."""
+    line = files.describe(found.left_out)
+    return f"{sentence}; {line}" if line else sentence
 
 
 def _split_folders(root: Path) -> dict[str, str]:
@@ -276,6 +297,7 @@ def _too_few(found: Layout, missing: list[str]) -> str:
     if where == found.root and outside:
         count += " outside " + _listed(f"{name}/" for name in outside)
     if not found.pool:
-        return f"{where} holds {count}"
+        return _and_left_out(f"{where} holds {count}", found)
     splits = _listed("validation" if name == "val" else name for name in missing)
-    return f"{where} holds {count}: too few to set some aside for {splits}"
+    sentence = f"{where} holds {count}: too few to set some aside for {splits}"
+    return _and_left_out(sentence, found)

@@ -35,6 +35,7 @@ class Packed:
         embeddings: (N, 2, E) float32, what a global prior makes of each
             photograph and of its mirror image (`priors.embed`); or None.
         skipped: the photographs that `pack` left out because they cannot be read.
+        pixels_key: like `key`, without the embeddings; by default `key`.
 
     Methods that take some of the photographs raise IndexError if there is no
     such one, and ValueError for a mask of another length or other numbers than
@@ -47,6 +48,10 @@ class Packed:
     index: np.ndarray
     embeddings: np.ndarray | None = None
     skipped: tuple[Photo, ...] = ()
+    pixels_key: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pixels_key", self.pixels_key or self.key)
 
     @property
     def size(self) -> int:
@@ -118,9 +123,15 @@ class Packed:
     def select(self, which: Which) -> "Packed":
         """The same photographs, fewer or in another order; nothing is copied."""
         positions = self._positions(which)
-        key = hashlib.sha256(self.key.encode() + positions.tobytes()).hexdigest()
         names = tuple(self.names[i] for i in positions)
-        return replace(self, names=names, key=key, index=self.index[positions])
+        key, pixels_key = self._keys_after(positions.tobytes())
+        index = self.index[positions]
+        return replace(self, names=names, key=key, index=index, pixels_key=pixels_key)
+
+    def _keys_after(self, step: bytes) -> list[str]:
+        """`key` and `pixels_key` of what a step makes of these photographs."""
+        keys = (self.key, self.pixels_key)
+        return [hashlib.sha256(key.encode() + step).hexdigest() for key in keys]
 
     def mirrored(self) -> "Packed":
         """The same photographs, left and right exchanged."""
@@ -136,8 +147,10 @@ class Packed:
         return self._turned("upside down", self.pixels[:, ::-1], embeddings)
 
     def _turned(self, how: str, pixels: np.ndarray, embeddings: np.ndarray | None) -> "Packed":
-        key = hashlib.sha256(f"{self.key} {how}".encode()).hexdigest()
-        return replace(self, pixels=pixels, key=key, embeddings=embeddings)
+        key, pixels_key = self._keys_after(f" {how}".encode())
+        return replace(
+            self, pixels=pixels, key=key, embeddings=embeddings, pixels_key=pixels_key
+        )
 
     def chroma(self) -> np.ndarray:
         """Each photograph's mean chroma sqrt(a^2 + b^2) in Lab units, shape (N,).
@@ -178,8 +191,9 @@ def pack(
         items: what `photos` returned; lists may be added together.
         size: side in pixels.
         progress: wraps the loop over the photographs, for example ``tqdm``.
-        skip_damaged: leave out photographs that cannot be read, instead of
-            raising; they are in `Packed.skipped`.
+        skip_damaged: leave out photographs that cannot be decoded, instead of
+            raising; they are in `Packed.skipped`. (A file that may not be
+            opened has no hash, so `photos` has refused it before.)
 
     Raises:
         UnreadablePhotos: some photographs cannot be read. All of them are named,
@@ -222,7 +236,8 @@ def unreadable(damaged: Mapping[Photo, str], total: int) -> UnreadablePhotos:
 
 
 def _folder(key: str) -> Path:
-    return cache_dir() / "packed" / key
+    # "packed" is version 0.1's, which misread images of other numbers than 8 bits.
+    return cache_dir() / "packed-2" / key
 
 
 def _key(items: Sequence[Photo], size: int) -> str:

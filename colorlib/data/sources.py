@@ -12,7 +12,7 @@ from colorlib.data.folders import (
     Photo,
     describe_left_out,
     everything_in,
-    folder_split,
+    folder_splits,
     layout,
 )
 from colorlib.errors import ColorlibError, NotHere
@@ -48,21 +48,24 @@ def photos(data: Source, split: str) -> list[Photo]:
         UnreadablePhotos: some files of a folder cannot be read.
     """
     _check_split(split)
-    return _photos(_resolve(data), split)
+    return _splits(_resolve(data), [split])[split]
 
 
-def everything(data: Source) -> list[Photo]:
-    """What a network is to be judged by if nothing else is said.
+def everything(data: Source) -> tuple[list[Photo], str | None]:
+    """What a network is to be judged by if nothing else is said, and which split that is.
 
     The test split of a data set that is known by name, and of a folder that has
-    split folders; all photographs of any other folder (so also those that
-    a network has been trained on, if that was done with the same folder).
+    split folders; all photographs of any other folder, and None (so also those
+    that a network has been trained on, if that was done with the same folder).
+    Of a folder with validation photographs only, those.
 
     Raises:
         ColorlibError: as for `photos`.
     """
     source = _resolve(data)
-    return source.photos("test") if isinstance(source, DataSet) else everything_in(source)
+    if isinstance(source, DataSet):
+        return source.photos("test"), "test"
+    return everything_in(source)
 
 
 def joined(data: Sequence[Source], split: str) -> list[Photo]:
@@ -80,21 +83,15 @@ def joined(data: Sequence[Source], split: str) -> list[Photo]:
     """
     _check_split(split)
     sources = list(map(_resolve, data))
-    found = [photo for source in sources for photo in _photos(source, split)]
-    different = {
-        source if isinstance(source, DataSet) else os.path.realpath(source): source
-        for source in sources
-    }
+    keys = [source if isinstance(source, DataSet) else os.path.realpath(source)
+            for source in sources]
+    different = dict(zip(keys, sources, strict=True))
+    before = {"train": ["val", "test"], "val": ["test"], "test": []}[split]
     if len(different) < 2:
-        return found
-    before = {"train": ("val", "test"), "val": ("test",), "test": ()}[split]
-    known = {
-        photo.sha256
-        for source in different.values()
-        for part in before
-        for photo in _photos(source, part)
-    }
-    return [photo for photo in found if photo.sha256 not in known]
+        before = []
+    parts = {key: _splits(source, [split, *before]) for key, source in different.items()}
+    known = {photo.sha256 for part in parts.values() for name in before for photo in part[name]}
+    return [photo for key in keys for photo in parts[key][split] if photo.sha256 not in known]
 
 
 def left_out(data: Source) -> str | None:
@@ -112,8 +109,11 @@ def left_out(data: Source) -> str | None:
     return describe_left_out(layout(source))
 
 
-def _photos(source: DataSet | Path, split: str) -> list[Photo]:
-    return source.photos(split) if isinstance(source, DataSet) else folder_split(source, split)
+def _splits(source: DataSet | Path, splits: Sequence[str]) -> dict[str, list[Photo]]:
+    """The photographs of some splits; each file is read once."""
+    if isinstance(source, DataSet):
+        return source.photos_of(splits)
+    return folder_splits(source, splits)
 
 
 def _check_split(split: str) -> None:

@@ -2,8 +2,9 @@
 
 from colorlib import _moved
 from colorlib.experiments.matrix import TRIVIAL, Plan, Run, declared, matrix
+from colorlib.experiments.pool import work_through
 from colorlib.experiments.records import PREDICTED, RESULTS, pictures, recorded
-from colorlib.experiments.runner import perform, work_through
+from colorlib.experiments.runner import perform
 from colorlib.experiments.statistics import difference
 
 __all__ = [

@@ -3,37 +3,14 @@
 ``claims.toml`` quotes each claim of the paper, names its rule, and says for
 which scale its verdicts are. A rule makes comparisons, and each of them comes
 out "yes", "no" or "open". All yes: reproduced. Some yes and none no: partly.
-Anything else: not reproduced. The kinds of rules:
-
-- ``lower``: one variant's error on test photographs is lower than another's, on
-  every data set. Yes if the bootstrap interval of `difference` lies below zero,
-  no if above.
-- ``lowest``: the same, of one variant against several, on the data sets of the
-  ablations.
-- ``fewer``: one variant has fewer weights than another.
-- ``sooner``: one variant's training loss reaches the level at which another's
-  ends before the other's reaches the level at which it ends. Levels and losses
-  are means over the last three epochs. One comparison for each other variant.
-- ``easier``: one variant's error, relative to that of predicting the mean colour
-  everywhere, is lower on one data set than on another.
-- ``duller``: one variant's chroma ratio, the median over test photographs, is
-  lower on one data set than on another.
-- ``below``: the interval of a metric's mean lies below a limit, on every data set.
-- ``overfits``: the last training loss is below a tenth of that of predicting the
-  mean colour everywhere.
-- ``looks``: the total variation distance between the attention weights of a
-  position and their mean over positions is at least a given number
-  (`metrics.attention_distance`, "between_positions"). One comparison for each
-  data set.
-- ``sizes``: a network takes photographs of the given sizes, predicts in the same
-  size, and gets a gradient from each. This rule runs a network when it is judged.
-- ``none``: the claim cannot be tested here, and why.
+Anything else: not reproduced. The kinds of rules are in `RULES`.
 
 Where seeds are compared one by one, the comparison comes out "yes" if it holds
 with every seed, "no" if with none, else "open".
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -65,33 +42,7 @@ def in_words(rule: dict) -> str:
         "others": ", ".join(rule.get("others", [])),
         "sizes": ", ".join(f"{H} x {W}" for H, W in rule.get("sizes", [])),
     }
-    return _WORDS[rule["kind"]].format(**rule | lists)
-
-
-_WORDS = {
-    "lower": "Is the error of {one} on the test photographs of each data set lower than that "
-    "of {other}? Paired by photograph; 95 % interval over photographs and seeds.",
-    "lowest": "Is the error of {one} on the test photographs lower than that of each of: "
-    "{others}? Paired by photograph; 95 % interval over photographs and seeds.",
-    "fewer": "Does {one} have fewer weights than {other}?",
-    "sooner": "Is {one} faster than each of: {others}? Its training loss has to reach the level "
-    "at which the other's ends in fewer epochs than the other's takes to reach the level at which "
-    "that of {one} ends, with every seed.",
-    "easier": "Is the error of {one}, as a share of that of predicting the mean colour everywhere, "
-    "lower on {data} than on {than}, with every seed?",
-    "duller": "Is the chroma ratio of {one}, the median over test photographs, lower on {data} "
-    "than on {than}, with every seed?",
-    "below": "Is the {metric} of {one}, its mean over test photographs, below {limit:g} on each "
-    "data set? 95 % interval over photographs and seeds.",
-    "overfits": "Does the training loss of {one} fall below a tenth of that of predicting the mean "
-    "colour everywhere, with every seed?",
-    "looks": "Is the total variation distance between the attention weights of a position and "
-    "their mean over positions at least {least:g} for {one}, on each data set and with every "
-    "seed?",
-    "sizes": "Does {one} take photographs of {sizes} pixels, predict in the same size, and get "
-    "a gradient from each?",
-    "none": "It cannot be tested here: {why}.",
-}
+    return RULES[rule["kind"]].words.format(**rule | lists)
 
 
 def judge(rule: dict, recorded: Recorded, scale: str) -> tuple[str, list[dict]]:
@@ -112,10 +63,10 @@ def judge(rule: dict, recorded: Recorded, scale: str) -> tuple[str, list[dict]]:
         Else "one" and "other", lists where seeds are compared, and for ``sooner``
         "against", the other's name.
     """
-    if rule["kind"] == "none":
+    compare = RULES[rule["kind"]].compare
+    if compare is None:
         return "not testable here", []
-    plan = declared()["scales"][scale]
-    rows = _RULES[rule["kind"]](rule, _Runs(recorded, plan))
+    rows = compare(rule, _Runs(recorded, declared()["scales"][scale]))
     if not rows:
         return "not run yet", []
     won, lost = (sum(row["outcome"] == outcome for row in rows) for outcome in ("yes", "no"))
@@ -176,10 +127,12 @@ def _compared(pairs) -> list[dict] | None:
 
 
 def _lower(rule: dict, runs: _Runs) -> list[dict] | None:
+    """Yes if the interval of `difference` lies below zero, no if above."""
     return _compared(runs.pairs(runs.plan["data"], rule["one"], [rule["other"]]))
 
 
 def _lowest(rule: dict, runs: _Runs) -> list[dict] | None:
+    """The same against several, on the data sets of the ablations."""
     return _compared(runs.pairs(runs.plan["ablations"], rule["one"], rule["others"]))
 
 
@@ -194,6 +147,7 @@ def _fewer(rule: dict, runs: _Runs) -> list[dict] | None:
 
 
 def _sooner(rule: dict, runs: _Runs) -> list[dict] | None:
+    """Levels and losses are means over the last three epochs."""
     pairs = runs.pairs(runs.plan["ablations"], rule["one"], rule["others"])
     rows = []
     for data, name, ours, theirs in pairs or []:
@@ -277,6 +231,7 @@ def _overfits(rule: dict, runs: _Runs) -> list[dict] | None:
 
 
 def _looks(rule: dict, runs: _Runs) -> list[dict] | None:
+    """By `metrics.attention_distance`, "between_positions"."""
     rows = []
     for data in runs.plan["data"]:
         found = runs.of(data, rule["one"])
@@ -289,7 +244,11 @@ def _looks(rule: dict, runs: _Runs) -> list[dict] | None:
 
 
 def _sizes(rule: dict, runs: _Runs) -> list[dict]:
-    network, rows = networks.build(rule["one"], width=0.125, embedding=4), []
+    """Runs a network; here, "one" is a name in `PRESETS`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = networks.build(rule["one"], width=0.125, embedding=4)
+    rows = []
     for H, W in rule["sizes"]:
         network.zero_grad()
         ab = network(torch.zeros(1, 1, H, W), torch.zeros(1, 4))
@@ -302,6 +261,7 @@ def _sizes(rule: dict, runs: _Runs) -> list[dict]:
 
 
 def _below(rule: dict, runs: _Runs) -> list[dict] | None:
+    """Yes if the interval of the metric's mean lies below the limit, no if above."""
     rows = []
     for data in runs.plan["data"]:
         found = runs.of(data, rule["one"])
@@ -316,15 +276,68 @@ def _below(rule: dict, runs: _Runs) -> list[dict] | None:
     return rows
 
 
-_RULES = {
-    "lower": _lower,
-    "lowest": _lowest,
-    "fewer": _fewer,
-    "sooner": _sooner,
-    "easier": _easier,
-    "duller": _duller,
-    "below": _below,
-    "overfits": _overfits,
-    "looks": _looks,
-    "sizes": _sizes,
+@dataclass(frozen=True)
+class Rule:
+    """A kind of rule.
+
+    Attributes:
+        words: what it asks, with the fields of a rule in braces.
+        compare: a rule and the runs -> one row for each comparison; None if runs are
+            missing. There is no such function if the claim cannot be tested.
+    """
+
+    words: str
+    compare: Callable[[dict, _Runs], list[dict] | None] | None
+
+
+RULES = {
+    "lower": Rule(
+        "Is the error of {one} on the test photographs of each data set lower than that of "
+        "{other}? Paired by photograph; 95 % interval over photographs and seeds.",
+        _lower,
+    ),
+    "lowest": Rule(
+        "Is the error of {one} on the test photographs lower than that of each of: {others}? "
+        "Paired by photograph; 95 % interval over photographs and seeds.",
+        _lowest,
+    ),
+    "fewer": Rule("Does {one} have fewer weights than {other}?", _fewer),
+    "sooner": Rule(
+        "Is {one} faster than each of: {others}? Its training loss has to reach the level at "
+        "which the other's ends in fewer epochs than the other's takes to reach the level at "
+        "which that of {one} ends, with every seed.",
+        _sooner,
+    ),
+    "easier": Rule(
+        "Is the error of {one}, as a share of that of predicting the mean colour everywhere, "
+        "lower on {data} than on {than}, with every seed?",
+        _easier,
+    ),
+    "duller": Rule(
+        "Is the chroma ratio of {one}, the median over test photographs, lower on {data} than "
+        "on {than}, with every seed?",
+        _duller,
+    ),
+    "below": Rule(
+        "Is the {metric} of {one}, its mean over test photographs, below {limit:g} on each data "
+        "set? 95 % interval over photographs and seeds.",
+        _below,
+    ),
+    "overfits": Rule(
+        "Does the training loss of {one} fall below a tenth of that of predicting the mean "
+        "colour everywhere, with every seed?",
+        _overfits,
+    ),
+    "looks": Rule(
+        "Is the total variation distance between the attention weights of a position and their "
+        "mean over positions at least {least:g} for {one}, on each data set and with every seed?",
+        _looks,
+    ),
+    "sizes": Rule(
+        "Does {one} take photographs of {sizes} pixels, predict in the same size, and get a "
+        "gradient from each?",
+        _sizes,
+    ),
+    "none": Rule("It cannot be tested here: {why}.", None),
 }
+"""Every kind of rule by its name in ``claims.toml``."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from colorlib.errors import ColorlibError, find
+from colorlib.files import user_path
 from colorlib.settings import Settings, Spec, preset_config
 from colorlib.tables import table
 
@@ -63,11 +64,11 @@ class Run:
     def _seed(self) -> str:
         return "any" if self.seed is None else str(self.seed)
 
-    def folder(self, results: Path) -> Path:
+    def folder(self, results: Path | str) -> Path:
         """Where its files lie."""
-        return results / self.scale / self.data / self.variant / self._seed
+        return user_path(results) / self.scale / self.data / self.variant / self._seed
 
-    def done(self, results: Path) -> bool:
+    def done(self, results: Path | str) -> bool:
         """Whether its files are there; the last one written tells."""
         return (self.folder(results) / "run.json").is_file()
 

@@ -10,7 +10,8 @@
   mirrored and upside down, and the test photographs of other data sets;
 - ``predicted.jpg``, with the first seed: `PREDICTED` of the test photographs;
 - ``run.json``: configuration, seed, hashes of the photographs with the prior's
-  embeddings of them, versions, commit, device, wall time.
+  embeddings of them, versions, commit, device, wall time; other data sets that
+  the machine did not have are named under "not here".
 """
 
 import csv
@@ -110,7 +111,7 @@ def rounded(value: Any) -> Any:
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
-def recorded(results: Path, scale: str) -> dict[str, dict[str, dict[str, list[dict]]]]:
+def recorded(results: Path | str, scale: str) -> dict[str, dict[str, dict[str, list[dict]]]]:
     """The runs that are there: data set -> variant -> one dict a seed, in order.
 
     Each is its ``run.json``, to which are added "history" (the rows of
@@ -119,7 +120,7 @@ def recorded(results: Path, scale: str) -> dict[str, dict[str, dict[str, list[di
     "elsewhere" (from ``elsewhere.csv``: where -> the same).
     """
     found: dict = {}
-    paths = (results / scale).glob("*/*/*/run.json")
+    paths = (files.user_path(results) / scale).glob("*/*/*/run.json")
     for path in sorted(paths, key=lambda path: (path.parts[:-2], len(path.parts[-2]), path)):
         name, variant = path.parts[-4:-2]
         found.setdefault(name, {}).setdefault(variant, []).append(_read_run(path.parent))
@@ -139,7 +140,7 @@ def _read_run(folder: Path) -> dict:
     return run
 
 
-def pictures(run: Run, results: Path | None = None) -> dict[str, Tensor]:
+def pictures(run: Run, results: Path | str | None = None) -> dict[str, Tensor]:
     """What a run predicted: "gray", "predicted" and "photograph", each Lab (6, 3, S, S).
 
     The six are `PREDICTED`. Only a row of the comparison with the first seed has them.

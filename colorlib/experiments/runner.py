@@ -1,21 +1,16 @@
-"""The runs of the experiment matrix, done one after the other or several at once.
+"""One run of the experiment matrix: train, evaluate, record.
 
 On a CPU a run takes one thread, so that the same seed gives the same tables
 again.
 """
 
 import math
-import os
 import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import asdict
-from multiprocessing import parent_process
 from pathlib import Path
-from queue import Empty
-from threading import Thread
 
 import numpy as np
 import PIL
@@ -23,12 +18,13 @@ import torch
 from torch import Tensor
 
 from colorlib import data, metrics, networks, training
-from colorlib.data import Packed
+from colorlib.data import Packed, Photo
 from colorlib.devices import device_name, threads
-from colorlib.errors import ColorlibError, NotHere
+from colorlib.errors import NotHere
 from colorlib.experiments import records
 from colorlib.experiments.matrix import Plan, Run
 from colorlib.priors import Prior, embed, packed
+from colorlib.training.checkpoints import BEST
 
 _ELSEWHERE = ("ab_mse", "chroma_ratio")
 
@@ -38,8 +34,8 @@ Predict = Callable[[Packed], Tensor]
 
 def perform(
     run: Run,
-    results: Path,
-    work: Path,
+    results: Path | str,
+    work: Path | str,
     device: str = "cpu",
     commit: str | None = None,
 ) -> None:
@@ -69,12 +65,14 @@ def perform(
             facts |= _about_network(model, plan, prior, history)
         scores = metrics.scores(predict, test)
         if plan.compared:
-            others = _elsewhere(run, test, prior, device)
+            others, missing = _other_photographs(run)
             records.write_elsewhere(
                 folder,
                 ((where, pack.names, metrics.scores(predict, pack, _ELSEWHERE))
-                 for where, pack in others),
+                 for where, pack in _elsewhere(run, others, test, prior, device)),
             )
+            if missing:
+                facts["not here"] = missing
             if run.seed == 0:
                 facts["predicted"] = _pictures(folder, predict, test, scores["ab_mse"])
             if plan.settings and model.config.attention not in (None, "pointwise"):
@@ -103,7 +101,7 @@ def _trivial(variant: str, train: Packed) -> Predict:
 
 
 def _train(
-    run: Run, prior: Prior | None, packs: dict[str, Packed], work: Path, device: str
+    run: Run, prior: Prior | None, packs: dict[str, Packed], work: Path | str, device: str
 ) -> tuple[networks.Colorizer, list[dict[str, float]]]:
     """The network with the weights of its best epoch, and its losses.
 
@@ -123,25 +121,31 @@ def _train(
             {"epoch": epoch + 1, **dict.fromkeys(training.COLUMNS[1:], math.nan)}
             for epoch in range(len(diverged.history), plan.settings.epochs)
         ]
-    return networks.load_weights(unfinished / "best.safetensors"), history
+    return networks.load_weights(unfinished / BEST), history
+
+
+def _other_photographs(run: Run) -> tuple[dict[str, list[Photo]], list[str]]:
+    """Of the scale's other data sets: name -> test photographs; the names of those not here."""
+    found, missing = {}, []
+    for name in run.plan.others:
+        try:
+            found[name] = data.photos(name, "test")
+        except NotHere:
+            missing.append(name)
+    return found, missing
 
 
 def _elsewhere(
-    run: Run, test: Packed, prior: Prior | None, device: str
+    run: Run, others: dict[str, list[Photo]], test: Packed, prior: Prior | None, device: str
 ) -> Iterator[tuple[str, Packed]]:
-    """The test photographs mirrored and upside down, and those of the scale's other data sets.
-
-    A data set that this machine does not have is left out.
-    """
+    """The test photographs mirrored and upside down, and those of other data sets."""
     yield "mirrored", test.mirrored()
     photos = data.photos(run.data, "test")
     yield "upside-down", test.upside_down(
         embed(photos, prior, device, upside_down=True) if prior else None
     )
-    for name in run.plan.others:
-        with suppress(NotHere):
-            photos = data.photos(name, "test")
-            yield name, packed(photos, run.plan.size, prior, device)
+    for name, photos in others.items():
+        yield name, packed(photos, run.plan.size, prior, device)
 
 
 def _pictures(folder: Path, predict: Predict, test: Packed, errors: list[float]) -> list[str]:
@@ -187,86 +191,3 @@ def _provenance(device: str, commit: str | None) -> dict:
         "python": platform.python_version(),
         "commit": commit,
     }
-
-
-# Many runs --------------------------------------------------------------------
-
-
-def work_through(
-    runs: list[Run],
-    results: Path,
-    work: Path,
-    devices: list[str],
-    commit: str | None = None,
-    report: Callable[[Run, str | None], None] = lambda *_: None,
-) -> None:
-    """Perform the runs that are not done yet, one process for each device.
-
-    Args:
-        runs: from `matrix`.
-        results: the folder of all results.
-        work: a folder for checkpoints.
-        devices: such as ["cuda:0", "cuda:1"], or ["cpu", "cpu"] for two processes of one thread.
-        commit: what `run.json` should name.
-        report: called with each run that has ended, and its error, if any, in a sentence.
-    """
-    waiting = [run for run in runs if not run.done(results)]
-    if len(devices) == 1 or len(waiting) < 2:
-        for run in waiting:
-            report(run, _attempt(run, results, work, devices[0], commit))
-        return
-    context = torch.multiprocessing.get_context("spawn")
-    tasks, ended = context.Queue(), context.Queue()
-    for run in waiting:
-        tasks.put(run)
-    workers = [
-        context.Process(target=_worker, args=(tasks, ended, results, work, device, commit))
-        for device in devices
-    ]
-    for worker in workers:
-        tasks.put(None)  # each worker ends at one
-        worker.daemon = True  # ends with this process
-        worker.start()
-    try:
-        for _ in waiting:
-            report(*_next(ended, workers))
-    finally:
-        for worker in workers:
-            worker.terminate()
-
-
-def _next(ended, workers: list) -> tuple[Run, str | None]:
-    """What ends next, unless all workers have."""
-    while True:
-        alive = any(worker.is_alive() for worker in workers)
-        try:
-            return ended.get(timeout=2)
-        except Empty:
-            if not alive:
-                raise ColorlibError(
-                    "the processes that did the runs have been killed, perhaps because memory "
-                    "ran out; the same command goes on where they stopped"
-                ) from None
-
-
-def _worker(tasks, ended, results: Path, work: Path, device: str, commit: str | None) -> None:
-    Thread(target=_end_with_parent, daemon=True).start()
-    while (run := tasks.get()) is not None:
-        ended.put((run, _attempt(run, results, work, device, commit)))
-
-
-def _end_with_parent() -> None:
-    """End a worker whose parent has been killed: nobody would read its results."""
-    if parent := parent_process():
-        parent.join()
-    os._exit(1)
-
-
-def _attempt(run: Run, results: Path, work: Path, device: str, commit: str | None) -> str | None:
-    try:
-        perform(run, results, work, device, commit)
-    except ColorlibError as error:
-        return str(error)
-    except Exception as error:  # such as too little memory; the other runs go on
-        return f"{type(error).__name__}: {error}"
-    return None

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 from PIL.ExifTags import IFD, Base
 
-from colorlib.files.reading import without_warnings
+from colorlib.files.reading import ignore_warnings
 
 # What of `about` each format can hold.
 _CARRIED_BY = {
@@ -52,6 +52,7 @@ def about(image: Image.Image) -> dict[str, Any]:
         (bytes), `comment` (str), `text` (a dict, from PNG), `dpi` (two floats),
         `icc_profile` (bytes; of RGB images only, since others become sRGB).
     """
+    ignore_warnings()
     kept: dict[str, Any] = {}
     if "icc_profile" in image.info and image.mode in ("RGB", "RGBA", "P"):
         kept["icc_profile"] = image.info["icc_profile"]
@@ -59,7 +60,7 @@ def about(image: Image.Image) -> dict[str, Any]:
         ("exif", _find_exif), ("xmp", _find_xmp), ("iptc", _find_iptc), ("text", _find_text),
     ):
         # Damage can fail in any way, and then says nothing.
-        with without_warnings(), suppress(Exception):
+        with suppress(Exception):
             if found := find(image):
                 kept[name] = found
     comment = image.info.get("comment") or kept.get("text", {}).pop("Comment", None)

@@ -15,7 +15,7 @@ def user_path(path: Path | str) -> Path:
 def why_unreadable(path: Path) -> str | None:
     """Why a file cannot be opened, in a sentence; None if it can."""
     try:
-        if stat.S_ISREG(os.stat(path).st_mode):  # others could wait for ever
+        if stat.S_ISREG(os.stat(path).st_mode):  # a pipe would block
             open(path, "rb").close()
             return None
     except PermissionError:

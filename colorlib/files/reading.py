@@ -1,10 +1,12 @@
 """Reading: an image of any kind as 8-bit RGB, upright, and its transparency."""
 
 import io
+import re
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import cast
 
 import numpy as np
@@ -35,9 +37,10 @@ def read(path: Path | str) -> Image.Image:
     path = user_path(path)
     if problem := why_unreadable(path):
         raise ColorlibError(problem)
+    ignore_warnings()
     try:
         # Opened here: given a name, Pillow may map a file into memory and garble it when turned.
-        with without_warnings(), open(path, "rb") as file:
+        with open(path, "rb") as file:
             without_heic = formats.is_heic(path, file.read(12)) and not formats.register_heic()
             file.seek(0)
             try:
@@ -93,9 +96,9 @@ def turned(image: Image.Image, of: Image.Image | None = None) -> Image.Image:
     """An image turned as its EXIF orientation (or that of another image) says."""
     of = of or image
     of.load()  # by which Pillow turns a TIFF image, and takes its orientation away
+    ignore_warnings()
     try:
-        with without_warnings():
-            orientation = of.getexif().get(Base.Orientation, 1)
+        orientation = of.getexif().get(Base.Orientation, 1)
     except Exception:  # damaged EXIF can fail in any way, and then says nothing
         return image
     return image.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else image
@@ -124,17 +127,19 @@ def eight_bits(image: Image.Image) -> Image.Image:
 
     - Floats: 1 if the largest value is at most 2, or if 99 of 100 values above
       zero are at most 1. Else the least of 255, 1023, 4095, 16383 and 65535
-      that 99 of 100 such values exceed by at most 5 per cent, and none by more
-      than 25 (resizing overshoots). Else the largest value. nan and -inf are
-      black, inf is white.
+      that holds the values. Else the largest value. nan and -inf are black, inf
+      is white.
     - Unsigned integers of up to 16 bits: the full scale of the file's bits,
       65535 for 16. So a dark photograph stays dark. Fewer bits stored in 16 are
       taken as such on evidence: a TIFF whose MaxSampleValue is 1023, 4095 or
       16383; or a largest value in the upper quarter of 10 or 12 bits (768 to
       1023, 3072 to 4095), which in 16 bits would be black to the eye.
     - Signed and 32-bit integers, of which no photograph uses all: the least of
-      255, 4095 and 65535 (32767 if signed 16-bit) that holds the largest
-      value. Else the full scale of the type.
+      255, 4095 and 65535 (32767 if signed 16-bit) that holds the values. Else
+      the full scale of the type.
+
+    A scale holds the values if 99 of 100 values above zero exceed it by at most
+    5 per cent, and none by more than 25: resizing overshoots.
 
     A TIFF whose zero is white (PhotometricInterpretation 0) is inverted after
     that; Pillow does so for 8 bits and fewer only.
@@ -151,7 +156,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
         if bits > 16 and not signed:
             pixels = pixels.view(np.uint32)  # which Pillow reads as if they were signed
         declared = int(np.max(tags.get(Base.MaxSampleValue, 0)))
-        white = _white_of_integers(float(pixels.max(initial=0)), bits, signed, declared)
+        white = _white_of_integers(pixels, bits, signed, declared)
 
     def scaled(values: np.ndarray) -> np.ndarray:
         values = np.nan_to_num(values, nan=0, posinf=white, neginf=0)
@@ -175,19 +180,19 @@ def _white_of_floats(values: np.ndarray) -> float:
     positive = values[np.isfinite(values) & (values > 0)].astype(np.float64)
     if not positive.size:
         return 1.0
-    bright, most = float(np.percentile(positive, 99)), float(positive.max())
-    if most <= 2 or bright <= 1:
+    most = float(positive.max())
+    if most <= 2 or np.percentile(positive, 99) <= 1:
         return 1.0
-    return _first_at_least(
-        max(bright / 1.05, most / 1.25), (255, 1023, 4095, 16383, 65535), otherwise=most
-    )
+    return _least_that_holds(positive, (255, 1023, 4095, 16383, 65535), otherwise=most)
 
 
-def _white_of_integers(most: float, bits: int, signed: bool, declared: int) -> float:
-    """By the largest value, the file's bits, and the MaxSampleValue it declares."""
+def _white_of_integers(values: np.ndarray, bits: int, signed: bool, declared: int) -> float:
+    """By the values, the file's bits, and the MaxSampleValue it declares."""
     full = 2.0 ** (bits - signed) - 1
     if signed or bits > 16:
-        return _first_at_least(most, (255, 4095, min(65535, full)), otherwise=full)
+        scales = (255, 4095, min(65535, full))
+        return _least_that_holds(values[values > 0], scales, otherwise=full)
+    most = float(values.max(initial=0))
     if declared in (1023, 4095, 16383) and most <= declared:
         return float(declared)
     if bits == 16:
@@ -195,13 +200,25 @@ def _white_of_integers(most: float, bits: int, signed: bool, declared: int) -> f
     return full
 
 
-def _first_at_least(value: float, scales: Iterable[float], otherwise: float) -> float:
-    return next((float(scale) for scale in scales if value <= scale), otherwise)
+def _least_that_holds(positive: np.ndarray, scales: Iterable[float], otherwise: float) -> float:
+    """The first of ascending scales that holds all values but a few, as `eight_bits` says."""
+    if not positive.size:
+        return float(next(iter(scales)))
+    least = max(np.percentile(positive, 99) / 1.05, positive.max() / 1.25)
+    return next((float(scale) for scale in scales if least <= scale), otherwise)
 
 
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """No warnings of damage that does not keep a photograph from being read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+# Pillow's own modules, and the one that reads HEIC for it.
+_IGNORE = ("ignore", None, Warning, re.compile(r"PIL\.|pillow_heif"), 0)
+_filters = Lock()
+
+
+def ignore_warnings() -> None:
+    """From now on Pillow does not warn of damage that keeps no photograph from being read.
+
+    For good: `warnings.catch_warnings` in several threads at once would leave
+    the filters of one to the others.
+    """
+    with _filters:
+        if not warnings.filters or warnings.filters[0] != _IGNORE:
+            warnings.filterwarnings("ignore", module=_IGNORE[3].pattern)

@@ -52,8 +52,8 @@ class AddCoords(nn.Module):
 class Fusion(nn.Module):
     """Mixes a global prior into every position of a map (section 3.5).
 
-    (B, 256, H, W) and (B, E) -> (B, 256, H, W): the embedding is repeated at
-    every position, joined to the map, and mixed in by a 1x1 convolution.
+    (B, C, H, W) and (B, E) -> (B, C, H, W), C = 256 at width 1: the embedding is
+    repeated at every position, joined to the map, and mixed in by a 1x1 convolution.
     """
 
     def __init__(self, channels: int, embedding: int, batch_norm: bool = True):
@@ -65,7 +65,7 @@ class Fusion(nn.Module):
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
         H, W = features.shape[2:]
         everywhere = embedding[:, :, None, None].expand(-1, -1, H, W)  # (B, E, H, W)
-        return self.mix(torch.cat((features, everywhere), dim=1))  # (B, 256, H, W)
+        return self.mix(torch.cat((features, everywhere), dim=1))  # (B, C, H, W)
 
 
 class Attention(nn.Module):
@@ -191,3 +191,7 @@ def init_he(module: nn.Module) -> None:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+INITIALISATIONS = {"xavier": init_xavier, "he": init_he}
+"""By their names in `Config.decoder_init`."""

@@ -19,7 +19,6 @@ from colorlib.networks.blocks import (
     Attention,
     Fusion,
     init_he,
-    init_xavier,
     positions,
 )
 from colorlib.networks.decoders import DECODERS
@@ -59,10 +58,8 @@ class Colorizer(nn.Module):
         self.encoder = find(ENCODERS, config.encoder, "encoder")(config)
         self.decoder = find(DECODERS, config.decoder, "decoder")(self.encoder, config)
         self.head = find(HEADS, config.head, "head")(self.decoder, config)
-        init_he(self.encoder)
-        for part in (self.decoder, self.head):
-            {"xavier": init_xavier, "he": init_he}[config.decoder_init](part)
-        self.head.scale_output(config.output_gain)
+        for part in (self.encoder, self.decoder, self.head):
+            part.initialise(config)
         channels = self.encoder.channels[-1]
         self.fusion = self.attention = None
         if config.embedding:
@@ -77,15 +74,15 @@ class Colorizer(nn.Module):
         self, L: Tensor, embedding: Tensor | None = None, target: Tensor | None = None
     ) -> Tensor:
         *finer, mixed, source = self.maps(L, embedding)
-        H, W = L.shape[2:]
-        if target is not None and target.shape != (len(L), 2, H, W):
+        size = L.shape[2:]
+        if target is not None and target.shape != (len(L), 2, *size):
             raise ValueError(
-                f"the target must have shape {(len(L), 2, H, W)}, not {tuple(target.shape)}"
+                f"the target must have shape {(len(L), 2, *size)}, not {tuple(target.shape)}"
             )
         if self.attention is not None:
             mixed = self.attention(mixed, source)
         z = self.head(self.decoder([*finer, mixed]))
-        return self.head.ab(z)[..., :H, :W] if target is None else self.head.loss(z, target)
+        return self.head.ab(z, size) if target is None else self.head.loss(z, target)
 
     def maps(self, L: Tensor, embedding: Tensor | None = None) -> list[Tensor]:
         """What attention and decoder are given.
@@ -100,7 +97,7 @@ class Colorizer(nn.Module):
         stride = self.encoder.strides[-1]
         x = self.coordinates(L)  # (B, 1 or 3, H, W)
         # Halvings and doublings return the same size only for multiples of
-        # the stride: repeat the border up to there, and cut the answer back.
+        # the stride: repeat the border up to there; the head cuts the answer back.
         x = F.pad(x, (0, -W % stride, 0, -H % stride), mode="replicate")
         *finer, encoded = self.encoder(x)
         fused = encoded if self.fusion is None else self.fusion(encoded, embedding)
@@ -136,7 +133,7 @@ def _as_text(shape: tuple[int, ...] | None) -> str:
     return "None" if shape is None else f"of shape {shape}"
 
 
-def build(preset: str = "baseline", **changes) -> Colorizer:
+def build(preset: str = "baseline", /, **changes) -> Colorizer:
     """Make a freshly initialised network; seed torch before the call to repeat it.
 
     Args:

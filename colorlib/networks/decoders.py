@@ -8,7 +8,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from colorlib.errors import ColorlibError
-from colorlib.networks.blocks import conv
+from colorlib.networks.blocks import INITIALISATIONS, conv
 from colorlib.networks.encoders import Encoder
 from colorlib.settings import Config
 
@@ -32,6 +32,10 @@ class Decoder(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         raise NotImplementedError
+
+    def initialise(self, config: Config) -> None:
+        """Draw the first weights, once."""
+        INITIALISATIONS[config.decoder_init](self)
 
 
 class PaperDecoder(nn.Sequential, Decoder):

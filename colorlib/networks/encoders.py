@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from colorlib.networks.blocks import conv
+from colorlib.networks.blocks import conv, init_he
 from colorlib.settings import Config
 
 
@@ -33,6 +33,10 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         raise NotImplementedError
+
+    def initialise(self, config: Config) -> None:
+        """Draw the first weights, once; one with pretrained weights keeps them instead."""
+        init_he(self)
 
 
 class PaperEncoder(nn.Sequential, Encoder):

@@ -3,12 +3,13 @@
 To add one, write a class and a line in `HEADS`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from colorlib.networks.blocks import INITIALISATIONS
 from colorlib.networks.decoders import Decoder
 from colorlib.settings import Config
 
@@ -26,23 +27,32 @@ class Head(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def ab(self, z: Tensor) -> Tensor:
-        """The prediction: (B, 2, H, W) in [-1, 1], at the photograph's size."""
+    def ab(self, z: Tensor, size: Sequence[int]) -> Tensor:
+        """The prediction at the photograph's own size: (B, 2, H, W) in [-1, 1].
+
+        Args:
+            z: what the call returned. It may reach beyond the photograph at the
+                right and below, where H and W were padded.
+            size: H, W.
+        """
         raise NotImplementedError
 
     def loss(self, z: Tensor, ab: Tensor) -> Tensor:
         """What training minimises: a scalar in float32.
 
         Args:
-            z: what the call returned.
-            ab: the photographs' own, (B, 2, H, W) in [-1, 1]; z may reach
-                beyond them at the right and below, where H and W were padded.
+            z: as for `ab`.
+            ab: the photographs' own, (B, 2, H, W) in [-1, 1].
         """
         raise NotImplementedError
 
-    def scale_output(self, gain: float) -> None:
-        """Multiply the last layer's weights, once, after they were initialised."""
-        raise NotImplementedError
+    def initialise(self, config: Config) -> None:
+        """Draw the first weights, once.
+
+        A head with an output to scale multiplies its last weights by
+        `config.output_gain`.
+        """
+        INITIALISATIONS[config.decoder_init](self)
 
 
 class RegressionHead(Head):
@@ -57,16 +67,17 @@ class RegressionHead(Head):
     def forward(self, features: Tensor) -> Tensor:
         return self.last(features)
 
-    def ab(self, z: Tensor) -> Tensor:
-        return self.upsample(self.output(z))
+    def ab(self, z: Tensor, size: Sequence[int]) -> Tensor:
+        H, W = size
+        return self.upsample(self.output(z))[..., :H, :W]
 
     def loss(self, z: Tensor, ab: Tensor) -> Tensor:
-        H, W = ab.shape[2:]
-        return F.mse_loss(self.ab(z)[..., :H, :W].float(), ab)
+        return F.mse_loss(self.ab(z, ab.shape[2:]).float(), ab)
 
     @torch.no_grad()
-    def scale_output(self, gain: float) -> None:
-        self.last.weight *= gain
+    def initialise(self, config: Config) -> None:
+        super().initialise(config)
+        self.last.weight *= config.output_gain
 
 
 class TanhDerivative(nn.Module):

@@ -49,6 +49,7 @@ def load_weights(path: Path | str) -> Colorizer:
     Raises:
         ColorlibError: missing, damaged, or not such a file.
     """
+    path = files.user_path(path)
     with _open(path) as file:
         metadata = _metadata(file, path)
         tensors = {name: file.get_tensor(name) for name in file.keys()}
@@ -77,6 +78,7 @@ def read_about(path: Path | str) -> dict:
     Raises:
         ColorlibError: missing, damaged, or not such a file.
     """
+    path = files.user_path(path)
     with _open(path) as file:
         return json.loads(_metadata(file, path)["about"])
 
@@ -95,11 +97,11 @@ def write_tensors(tensors: dict[str, Tensor], path: Path | str, metadata: dict[s
             raise OSError(str(error)) from error
         part.chmod(0o644)
 
-    files.write(Path(path), fill, overwrite=True)
+    files.write(path, fill, overwrite=True)
 
 
-def _open(path: Path | str):
-    if not Path(path).is_file():
+def _open(path: Path):
+    if not path.is_file():
         raise ColorlibError(f"there is no weights file {path}")
     try:
         return safe_open(path, framework="pt")
@@ -107,7 +109,7 @@ def _open(path: Path | str):
         raise ColorlibError(f"{path} is damaged or not a safetensors file") from error
 
 
-def _metadata(file, path: Path | str) -> dict[str, str]:
+def _metadata(file, path: Path) -> dict[str, str]:
     metadata = file.metadata() or {}
     if metadata.get("format") != _FORMAT:
         raise ColorlibError(f"{path} was not written by colorlib")

@@ -21,14 +21,28 @@ def batches(
     device: str | torch.device = "cpu",
     processes: Processes = ALONE,
 ) -> Iterator[tuple[tuple[Tensor, Tensor | None, Tensor], float]]:
-    """Normalized (L, embedding, ab), and how much this process' mean counts.
+    """The batches of one epoch, as this process' share of each.
 
     The order and what is done to a photograph depend on seed and epoch alone.
+
+    Args:
+        train: N photographs, each visited `settings.repeats` times.
+        settings: how; the side of what is yielded is S = `settings.crop`, or
+            else that of the photographs.
+        epoch: from 0.
+        device: where the batches lie.
+        processes: those that share a batch.
+
+    Yields:
+        (L, embedding, ab), float32: L (B, 1, S, S) and ab (B, 2, S, S) in
+        [-1, 1], the embedding (B, E) or None without a prior. Then the weight
+        of this process' mean loss: its B times the number of processes,
+        divided by the photographs of the whole batch; 1 for one process.
     """
     random = np.random.default_rng((settings.seed, epoch))
     visits = [random.permutation(len(train)) for _ in range(settings.repeats)]
     order = np.concatenate(visits)
-    # Batches of nearly one size: one of a single photograph would be all noise.
+    # Batches of nearly one size: batch normalisation cannot use one of a single photograph.
     for batch in np.array_split(order, steps(len(order), settings)):
         rgb = train.rgb(batch)  # (B, 3, S, S)
         if settings.crop is not None:

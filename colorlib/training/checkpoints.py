@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
@@ -80,14 +81,30 @@ class State:
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
 
 
-def describe(settings: Settings, config: Config, train: Packed, val: Packed) -> dict[str, Any]:
-    """What has to be the same for a stopped run to go on."""
+def describe(settings: Settings, model: Colorizer, train: Packed, val: Packed) -> dict[str, Any]:
+    """What has to be the same for a stopped run to go on.
+
+    Args:
+        settings: how it is trained.
+        model: the network, with the weights that training starts from.
+        train, val: the photographs.
+    """
     return {
         "settings": asdict(settings),
-        "network": asdict(config),
+        "network": asdict(model.config),
+        "first weights": _sizes(model),
         "training photographs or prior": train.key,
         "validation photographs or prior": val.key,
     }
+
+
+def _sizes(model: Colorizer) -> list[float]:
+    """The mean size of the numbers in each parameter: tells networks apart.
+
+    No hash, since random numbers of one seed may differ in their last bits
+    between processors, and a run may go on elsewhere.
+    """
+    return [float(f"{p.detach().abs().mean().item():.6g}") for p in model.parameters()]
 
 
 class RunFolder:
@@ -110,8 +127,7 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock")
-            lock.acquire(timeout=0)
+            lock = FileLock(self.path / ".lock").acquire(timeout=0)
         except Timeout as error:
             raise ColorlibError(
                 f"another process is training into {self.path}: wait, or give another folder"
@@ -120,17 +136,14 @@ class RunFolder:
             says = error.strerror or error
             raise ColorlibError(f"{self.path} cannot be written: {says}") from error
         with lock:
-            try:
-                yield
-            finally:
-                lock.release()
+            yield
 
     def resume(self, state: State) -> None:
         """Load the last checkpoint, if there is one.
 
         Raises:
-            ColorlibError: a run of other settings or photographs, a damaged
-                checkpoint, or curves without one.
+            ColorlibError: a run of other settings, photographs or first weights,
+                a damaged checkpoint, or curves without one.
         """
         last = self.path / LAST
         if not last.exists():
@@ -196,6 +209,9 @@ class RunFolder:
             for name in self.run
             if "photographs" in name and self.run[name] != before.get(name)
         ]
+        old, new = before.get("first weights"), self.run.get("first weights")
+        if old and new and not np.allclose(old, new, rtol=1e-4):  # version 0.1 did not note them
+            reasons.append("there are other first weights")
         if reasons:
             raise ColorlibError(
                 f"{self.path} holds another run: {', '.join(reasons)}; "

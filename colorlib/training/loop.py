@@ -19,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from colorlib import lab
+from colorlib import files, lab
 from colorlib.data import Packed
 from colorlib.errors import ColorlibError
 from colorlib.networks import Colorizer
@@ -61,7 +61,8 @@ def fit(
     """Train a network in place.
 
     Args:
-        model: the network; moved to `device`.
+        model: the network; moved to `device`. To go on, it begins with the
+            same weights as before, so made with the same seed.
         train: photographs to learn from, with embeddings if the network has a prior.
         val: validation photographs, for the second curve and to choose the best epoch.
         settings: how to train.
@@ -83,8 +84,9 @@ def fit(
     Raises:
         Diverged: a loss that is no longer a number.
         ColorlibError: no photographs, fewer in a batch than processes, a crop
-            larger than they are, a run folder of other settings or photographs
-            or in use, a full disk. What was last written whole is kept.
+            larger than they are, a run folder of other settings, photographs or
+            first weights or in use, a full disk, too little memory. What was
+            last written whole is kept.
     """
     device = torch.device(device)
     processes = Processes.join(device)
@@ -92,13 +94,24 @@ def fit(
     model.to(device).to(memory_format=torch.channels_last)
     optimizer = OPTIMIZERS[settings.optimizer](model.parameters(), lr=settings.learning_rate)
     state = State(model, optimizer, _average(model, settings))
-    folder = out and RunFolder(Path(out), describe(settings, model.config, train, val))
+    run = describe(settings, model, train, val)
+    if not processes.first:  # it is given the first one's weights, whatever its own are
+        del run["first weights"]
+    folder = RunFolder(files.user_path(out), run) if out else None
     with folder.locked() if folder and processes.first else nullcontext():
         if folder:
             folder.resume(state)
             if processes.first:  # one killed in between may have written a row more
                 folder.write_metrics(state.history)
-        _train(state, train, val, settings, folder or None, device, processes, progress, about)
+        try:
+            _train(state, train, val, settings, folder, device, processes, progress, about)
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise ColorlibError(
+                f"{device} has too little memory: take a smaller batch_size, size of the "
+                "photographs, or width"
+            ) from error
     if state.average is not None:
         model.load_state_dict(state.average.module.state_dict())
     return state.history
@@ -236,6 +249,13 @@ def _check(
             f"batch normalisation needs more than one photo of {side} pixels a batch: "
             "take a larger batch, larger photos, or batch_norm=false"
         )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """CUDA's error has a class of its own, others only their words, which differ by system."""
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    kinds = (torch.cuda.OutOfMemoryError, MemoryError)
+    return isinstance(error, kinds) or any(word in str(error) for word in words)
 
 
 def _learning_rate(settings: Settings, epoch: int) -> float:

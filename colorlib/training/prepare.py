@@ -8,7 +8,7 @@ from colorlib.priors import Prior
 from colorlib.settings import preset_config
 
 
-def prior_for(preset: str, **fields) -> Prior | None:
+def prior_for(preset: str, /, **fields) -> Prior | None:
     """The global prior of a preset; None if it has none.
 
     Args:
@@ -26,7 +26,7 @@ def prior_for(preset: str, **fields) -> Prior | None:
 
 
 def network(
-    preset: str, prior: Prior | None, seed: int, init: Colorizer | None = None, **changes
+    preset: str, prior: Prior | None, seed: int, init: Colorizer | None = None, /, **changes
 ) -> Colorizer:
     """A freshly initialised network that takes the embeddings of a prior.
 
