@@ -288,7 +288,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("when", ["begun", "at once"])
 def test_an_interrupt_is_told_by_one_process(tmp_path, when):
     code = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 out = Path(sys.argv[1])
 if __name__ != "__main__" and sys.argv[2] == "at once":
@@ -303,6 +303,7 @@ def perform(run, results, *rest):
 
 pool.perform = perform
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here
     runs = experiments.matrix("seconds", "samples/baseline")
     experiments.work_through(runs, out, out, ["cpu", "cpu"])
 """
