@@ -106,6 +106,11 @@ class Prior(nn.Module):
         return digest.hexdigest()
 
 
+def describe(prior: Prior) -> dict[str, Any]:
+    """What records and weights say of a prior: its `Spec`, and its key as "sha256"."""
+    return asdict(prior.spec) | {"sha256": prior.key}
+
+
 def classes(logits: Tensor, top: int = 3) -> list[list[tuple[str, float]]]:
     """What a classifier says it sees: (name, probability) of the `top` ImageNet classes.
 

@@ -66,7 +66,9 @@ def find(weights: str | Path) -> Path:
                 stacklevel=2,
             )
         return path
-    given = Path(os.path.expanduser(weights))
+    from colorlib.files import user_path
+
+    given = user_path(weights)
     if found := _file(given):
         return found
     if given.is_dir():

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -15,7 +14,9 @@ import typer
 
 def _path(text: str) -> Path:
     """Of `--out=~/photos` the shell leaves the ~."""
-    return Path(os.path.expanduser(text))
+    from colorlib.files import user_path
+
+    return user_path(text)
 
 
 # Typer's own check of paths would end everything for one file that may not be read.

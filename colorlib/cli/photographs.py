@@ -50,7 +50,9 @@ def packed(
 
 def name_of(data: str) -> str:
     """How weights call a data set or folder that they were trained on."""
-    return os.path.basename(os.path.abspath(os.path.expanduser(data)))
+    from colorlib.files import user_path
+
+    return os.path.basename(os.path.abspath(user_path(data)))
 
 
 _DIGITS = 16  # of a SHA-256

@@ -32,6 +32,12 @@ For --prior, the classifier that is the global prior, with the defaults:
 """What help says of fields that are no options of their own."""
 
 
+def _fields_of(name: str, whose: str) -> Any:
+    """An option that takes such fields."""
+    text = f"Another value for one choice of {whose}; they are listed below."
+    return typer.Option(name, metavar="NAME=VALUE", help=text)
+
+
 @options.from_fields("settings", Settings, choices={"optimizer": OPTIMIZERS})
 @options.from_fields("network", Config, only=("width",))
 def train(
@@ -48,22 +54,8 @@ def train(
         typer.Option(metavar=options.one_of(PRESETS), help="The network; by default baseline."),
     ] = None,
     network: dict[str, Any],
-    change: Annotated[
-        list[str],
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Another value for one choice of the network; they are listed below.",
-        ),
-    ] = [],  # noqa: B006
-    prior: Annotated[
-        list[str],
-        typer.Option(
-            "--prior",
-            metavar="NAME=VALUE",
-            help="Another value for one choice of its global prior; they are listed below.",
-        ),
-    ] = [],  # noqa: B006
+    change: Annotated[list[str], _fields_of("--set", "the network")] = [],  # noqa: B006
+    prior: Annotated[list[str], _fields_of("--prior", "its global prior")] = [],  # noqa: B006
     init: Annotated[
         str | None,
         typer.Option(
@@ -150,10 +142,13 @@ def _network(
 
 def _about_prior(prior: "Prior") -> dict[str, Any]:
     """With which prior a network is trained, to be made anew from any folder and then compared."""
-    fields = asdict(prior.spec)
+    from colorlib import priors
+    from colorlib.files import user_path
+
+    fields = priors.describe(prior)
     if fields["weights"]:
-        fields["weights"] = os.path.abspath(os.path.expanduser(fields["weights"]))
-    return fields | {"sha256": prior.key}
+        fields["weights"] = os.path.abspath(user_path(fields["weights"]))
+    return fields
 
 
 def _report_training(best: Path, photographs: "Packed", validation: "Packed") -> None:

@@ -23,7 +23,7 @@ from colorlib.devices import device_name, threads
 from colorlib.errors import NotHere
 from colorlib.experiments import records
 from colorlib.experiments.matrix import Plan, Run
-from colorlib.priors import Prior, embed, packed
+from colorlib.priors import Prior, describe, embed, packed
 from colorlib.training.checkpoints import BEST
 
 _ELSEWHERE = ("ab_mse", "chroma_ratio")
@@ -140,10 +140,11 @@ def _elsewhere(
 ) -> Iterator[tuple[str, Packed]]:
     """The test photographs mirrored and upside down, and those of other data sets."""
     yield "mirrored", test.mirrored()
-    photos = data.photos(run.data, "test")
-    yield "upside-down", test.upside_down(
-        embed(photos, prior, device, upside_down=True) if prior else None
-    )
+    embeddings = None
+    if prior:
+        photos = data.photos(run.data, "test")
+        embeddings = embed(photos, prior, device, upside_down=True)
+    yield "upside-down", test.upside_down(embeddings)
     for name, photos in others.items():
         yield name, packed(photos, run.plan.size, prior, device)
 
@@ -168,7 +169,7 @@ def _about_network(
         "weights": sum(p.numel() for p in model.parameters()),
         "config": asdict(model.config),
         "settings": asdict(plan.settings),
-        "prior": asdict(prior.spec) | {"sha256": prior.key} if prior else None,
+        "prior": describe(prior) if prior else None,
     }
 
 
