@@ -1,6 +1,6 @@
 """What makes a training step fast? Prints Markdown tables; on a GPU if there is one.
 
-    python benchmarks/training.py [--size 128] [--batch 8] [--repeats 5]
+    python benchmarks/training.py [--data samples] [--size 128] [--batch 16] [--repeats 5]
 """
 
 import argparse
@@ -12,7 +12,6 @@ import numpy as np
 import timm
 import torch
 from timing import device, peak, ratios, seconds, where
-from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorlib import data, lab, networks, priors
@@ -27,7 +26,9 @@ def step(
     embedding: Callable[[], torch.Tensor] | None = None,
     channels_last: bool = True,
     bf16: bool = False,
+    fused: bool = False,
     compiled: bool = False,
+    graph: bool = False,
 ) -> Callable[[], None]:
     """One training step of a network, ready to be called again and again."""
     torch.manual_seed(0)
@@ -35,18 +36,31 @@ def step(
     model = networks.build(preset).to(L.device, memory_format=layout)
     if compiled:
         model.compile()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=fused, capturable=graph)
 
     def once() -> None:
         seen = embedding() if embedding else None
-        with torch.autocast(L.device.type, torch.bfloat16, bf16):
-            predicted = model(L, seen)
-        loss = F.mse_loss(predicted.float(), ab)
         optimizer.zero_grad()
+        with torch.autocast(L.device.type, torch.bfloat16, bf16):
+            loss = model(L, seen, ab)
         loss.backward()
         optimizer.step()
 
-    return once
+    return captured(once) if graph else once
+
+
+def captured(once: Callable[[], None]) -> Callable[[], None]:
+    """A step as one CUDA graph: the GPU is told all of its kernels at once."""
+    beside = torch.cuda.Stream()
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        for _ in range(3):
+            once()
+    torch.cuda.current_stream().wait_stream(beside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        once()
+    return graph.replay
 
 
 def inputs(packed: data.Packed, batch: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -141,49 +155,71 @@ def attention(where: str) -> None:
 
 def switches(L, ab, embedding, repeats) -> None:
     print(f"\n## Each switched on alone, preset attention\n\n{HEADER}")
-    plain = step("attention", L, ab, embedding, channels_last=False)
-    for name, options in {
-        "channels-last": {"channels_last": True},
-        "bf16": {"channels_last": False, "bf16": True},
-        "torch.compile": {"channels_last": False, "compiled": True},
-        "channels-last and bf16": {"channels_last": True, "bf16": True},
-    }.items():
-        slow, fast = seconds(plain, step("attention", L, ab, embedding, **options), repeats=repeats)
-        print(f"| {name} | {ratios(slow, fast)} |")
+    plain = {"channels_last": False}
+    both = {"channels_last": True, "bf16": True}
+    tried = {
+        "channels-last": (plain, {"channels_last": True}),
+        "bf16": (plain, plain | {"bf16": True}),
+        "torch.compile": (plain, plain | {"compiled": True}),
+        "channels-last and bf16": (plain, both),
+        "to these two, fused Adam": (both, both | {"fused": True}),
+        "to these two, torch.compile": (both, both | {"compiled": True}),
+    }
+    if L.is_cuda:
+        tried["to these two, a CUDA graph"] = both, both | {"graph": True}
+    for name, (before, after) in tried.items():
+        slow, fast = (step("attention", L, ab, embedding, **how) for how in (before, after))
+        print(f"| {name} | {ratios(*seconds(slow, fast, repeats=repeats))} |", flush=True)
+    if L.is_cuda:
+        slow, fast = step("attention", L, ab, embedding), step("attention", L, ab, embedding)
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            (exact,) = seconds(slow, repeats=repeats)
+        (rounded,) = seconds(fast, repeats=repeats)
+        print(f"| TF32 in convolutions, which torch has on | {ratios(exact, rounded)} |")
 
 
-def matrix_rate(L, ab, embedding, repeats) -> None:
-    """Which part of the device's measured rate of matrix products does a step reach?"""
-    once = step("attention", L, ab, embedding, bf16=True)
-    with FlopCounterMode(display=False) as counter:
-        once()
-    n = 8192 if L.is_cuda else 2048
-    a, b = (torch.randn(n, n, device=L.device, dtype=torch.bfloat16) for _ in range(2))
-    steps, products = seconds(once, lambda: a @ b, repeats=repeats)
-    reached = counter.get_total_flops() / statistics.median(steps)
-    possible = 2 * n**3 / statistics.median(products)
-    print("\n## How much of the device a step uses, preset attention, bf16\n")
-    print(f"{reached / 1e12:.2f} TFLOP/s of {possible / 1e12:.2f} that a product of "
-          f"{n} x {n} matrices reaches: {reached / possible:.0%}")
+def sizes(photos, batch, repeats) -> None:
+    """How long a step takes, and which part of the device's rate of matrix products it reaches."""
+    n = 8192 if device().type == "cuda" else 2048
+    a, b = (torch.randn(n, n, device=device(), dtype=torch.bfloat16) for _ in range(2))
+    print("\n## A step at three sizes, preset attention, channels-last\n")
+    print("| | float32, ms | bf16, ms | photos a second | TFLOP/s | of the matrix rate |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for size in (64, 128, 256):
+        L, ab, seen = inputs(data.pack(photos[:batch], size), batch)
+        full, half = (step("attention", L, ab, lambda seen=seen: seen, bf16=bf16)
+                      for bf16 in (False, True))
+        with FlopCounterMode(display=False) as counter:
+            half()
+        slow, fast, product = map(
+            statistics.median, seconds(full, half, lambda: a @ b, repeats=repeats)
+        )
+        reached, possible = counter.get_total_flops() / fast, 2 * n**3 / product
+        print(f"| {size} x {size} | {1000 * slow:.1f} | {1000 * fast:.1f} | {batch / fast:.0f} "
+              f"| {reached / 1e12:.3g} | {reached / possible:.0%} |", flush=True)
+    print(f"\nThe matrix rate: {possible / 1e12:.3g} TFLOP/s, of a product of {n} x {n} "
+          "matrices in bfloat16.")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="samples")
     parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
-    photos = data.photos("samples", "train")
-    L, ab, seen = inputs(data.pack(photos, arguments.size), arguments.batch)
-    print(f"Batches of {arguments.batch} photographs of {arguments.size} x {arguments.size}, "
-          f"{arguments.repeats} repeats in turns; {where()}\n")
-    shared = L, ab, lambda: seen, arguments.repeats
+    photos = data.photos(arguments.data, "train")[:32]
+    batch, repeats = arguments.batch, arguments.repeats
+    L, ab, seen = inputs(data.pack(photos, arguments.size), batch)
+    print(f"Batches of {batch} photographs, of {arguments.size} x {arguments.size} where nothing "
+          f"else is said, {repeats} repeats in turns; {where()}\n")
+    shared = L, ab, lambda: seen, repeats
     presets(*shared)
-    cached_embeddings(photos, arguments.batch, arguments.repeats)
-    packed_data(photos, arguments.size, arguments.repeats)
-    attention(device().type)
+    sizes(photos, batch, repeats)
     switches(*shared)
-    matrix_rate(*shared)
+    cached_embeddings(photos, batch, repeats)
+    packed_data(photos, arguments.size, repeats)
+    attention(device().type)
 
 
 if __name__ == "__main__":

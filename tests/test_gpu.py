@@ -1,0 +1,152 @@
+"""A GPU computes what the CPU computes; skipped where there is none."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from colorlib import data, devices, metrics, networks, pipeline, priors, training
+from colorlib.errors import ColorlibError
+from colorlib.lab import rgb_to_lab
+from colorlib.networks import PRESETS, Attention
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+
+
+@pytest.fixture
+def float32():
+    """Convolutions in full float32: by default torch rounds them to TF32 on a GPU."""
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
+
+
+def network(preset: str = "baseline", **changes) -> networks.Colorizer:
+    torch.manual_seed(0)
+    return networks.build(preset, **{"width": 0.25, "output_gain": 3.0, **changes})
+
+
+def inputs(model, size: int = 64, batch: int = 4):
+    """Random L and ab, and an embedding if the network takes one."""
+    random = torch.Generator().manual_seed(0)
+    L = 2 * torch.rand(batch, 1, size, size, generator=random) - 1
+    ab = torch.rand(batch, 2, size, size, generator=random) - 0.5
+    E = model.config.embedding
+    return L, torch.randn(batch, E, generator=random) if E else None, ab
+
+
+def on_gpu(*tensors):
+    return [tensor if tensor is None else tensor.cuda() for tensor in tensors]
+
+
+def test_it_is_found():
+    assert devices.auto_device() == "cuda"
+    assert devices.find("auto") == devices.find("cuda") == "cuda:0"
+    assert devices.all_of("auto")[0] == "cuda:0"
+    assert devices.device_name("cuda:0") == torch.cuda.get_device_name(0)
+
+
+def test_lab():
+    rgb = torch.rand(2, 3, 64, 64)
+    assert (rgb_to_lab(rgb.cuda()).cpu() - rgb_to_lab(rgb)).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("size", [64, 50])
+def test_first_losses_and_gradients(preset, size, float32):
+    found = []
+    for device in ("cpu", "cuda"):
+        model = network(preset).to(device, memory_format=torch.channels_last)
+        given = inputs(model, size)
+        loss = model(*(given if device == "cpu" else on_gpu(*given)))
+        loss.backward()
+        gradient = torch.cat([p.grad.flatten().cpu() for p in model.parameters()])
+        found.append((loss.item(), gradient))
+    (loss, gradient), (other, other_gradient) = found
+    assert other == pytest.approx(loss, rel=1e-3)
+    assert (gradient - other_gradient).norm() < 1e-2 * gradient.norm()
+
+
+def test_bfloat16_is_near():
+    model = network("attention").cuda()
+    given = on_gpu(*inputs(model))
+    exact = model(*given)
+    with torch.autocast("cuda", torch.bfloat16):
+        rounded = model(*given)
+    assert rounded.dtype == torch.float32
+    assert rounded.item() == pytest.approx(exact.item(), rel=2e-2)
+
+
+@pytest.mark.parametrize("score", ["dot", "general"])
+def test_attention_the_fast_way(score, float32):
+    module = Attention(32, score).cuda()
+    h = torch.randn(2, 300, 32, device="cuda")
+    written_out = module.weights(h, h) @ h
+    assert torch.allclose(module.context(h, h), written_out, atol=1e-4)
+
+
+def test_embeddings(tmp_path, monkeypatch, float32):
+    monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / "cache"))
+    random = np.random.default_rng(0)
+    for i in range(3):
+        pixels = random.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((200, 160)).save(tmp_path / f"{i}.png")
+    photos, _ = data.everything(tmp_path)
+    one, other = (
+        np.array(priors.embed(photos, priors.Prior(), device)) for device in ("cpu", "cuda")
+    )
+    assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(one)
+
+
+def test_curves_agree_for_a_while(toy_photographs, float32):
+    curves = []
+    for device in ("cpu", "cuda"):
+        settings = training.Settings(epochs=3, batch_size=4, flip=True, exposure=0.3)
+        history = training.fit(
+            network(output_gain=0.1), toy_photographs, toy_photographs, settings, device=device
+        )
+        curves.append([(row["train_loss"], row["val_loss"]) for row in history])
+    assert np.allclose(*curves, rtol=1e-2)
+
+
+def test_it_learns_in_bfloat16(toy_photographs):
+    model = network(output_gain=0.1)
+    settings = training.Settings(epochs=60, batch_size=4, bf16=True)
+    history = training.fit(model, toy_photographs, toy_photographs, settings, device="cuda")
+    baselines = metrics.trivial_baselines(toy_photographs, toy_photographs)
+    assert history[-1]["val_loss"] < 0.5 * min(baselines.values())
+
+
+@pytest.mark.parametrize("devices", [("cpu", "cuda"), ("cuda", "cpu")])
+def test_a_run_goes_on_elsewhere(devices, toy_photographs, tmp_path):
+    for device, epochs in zip(devices, (2, 4), strict=True):
+        settings = training.Settings(epochs=epochs, batch_size=4, average=0.9)
+        history = training.fit(
+            network(), toy_photographs, toy_photographs, settings, tmp_path, device
+        )
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    best = networks.load_weights(tmp_path / "best.safetensors")
+    assert training.evaluate(best, toy_photographs) == pytest.approx(
+        min(row["val_loss"] for row in history), rel=2e-2
+    )
+
+
+def test_predictions(float32):
+    model = network("fusion").eval()
+    L, embedding, _ = inputs(model, batch=1)
+    one = pipeline.predict(model, L, 64, torch.device("cpu"), embedding)
+    other = pipeline.predict(model.cuda(), L, 64, torch.device("cuda"), embedding.cuda())
+    assert (one - other.cpu()).abs().max() < 0.5 / 128
+
+
+def test_too_little_memory_is_said(toy_photographs):
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + 2**20) / total)
+    try:
+        settings = training.Settings(epochs=1, batch_size=8)
+        with pytest.raises(ColorlibError, match="cuda has too little memory"):
+            training.fit(
+                network(width=1.0), toy_photographs, toy_photographs, settings, device="cuda"
+            )
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
