@@ -70,6 +70,13 @@ def device_name(device: str) -> str:
     return f"{name}, {threads} thread{'s' * (threads > 1)}"
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out; CUDA's error has a class of its own, others only their words."""
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    kinds = (torch.cuda.OutOfMemoryError, MemoryError)
+    return isinstance(error, kinds) or any(word in str(error) for word in words)
+
+
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
     """So many of torch's threads for a while; None leaves them."""

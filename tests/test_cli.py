@@ -403,6 +403,16 @@ def test_whatever_happens_to_one_photograph_the_others_go_on(run, monkeypatch, t
     assert status == 1 and "3 of 6" in said and "colorized: out of memory\n" in error
 
 
+@pytest.mark.parametrize("error", [torch.cuda.OutOfMemoryError("CUDA"), MemoryError()])
+def test_too_little_memory_is_one_sentence(run, monkeypatch, tmp_path, error):
+    def greedy(*_, **__):
+        raise error
+
+    monkeypatch.setattr(pipeline.Pipeline, "__init__", greedy)
+    status, _, said = run("colorize", album(tmp_path), "--out", tmp_path / "out")
+    assert status == 1 and said.count("\n") == 1 and "too little memory" in said
+
+
 @pytest.mark.parametrize(
     "option", [("--strength", -1), ("--strength", "nan"), ("--working-size", 4)]
 )

@@ -385,11 +385,14 @@ def test_too_little_memory_is_one_sentence_and_keeps_the_last_epoch(
     def greedy(*_):
         raise error
 
+    for where in ((loop, "train_epoch"), (networks.Colorizer, "to")):  # the network alone too
+        with monkeypatch.context() as patch:
+            patch.setattr(*where, greedy)
+            with pytest.raises(ColorlibError, match=r"memory.* batch_size.* size.* width") as found:
+                fit(toy_photographs, tmp_path, epochs=2)
+        assert "\n" not in str(found.value)
+        assert (tmp_path / "last.safetensors").read_bytes() == kept
     monkeypatch.setattr(loop, "train_epoch", greedy)
-    with pytest.raises(ColorlibError, match=r"memory.* batch_size.* size.* width") as found:
-        fit(toy_photographs, tmp_path, epochs=2)
-    assert "\n" not in str(found.value)
-    assert (tmp_path / "last.safetensors").read_bytes() == kept
     error = RuntimeError("another matter")
     with pytest.raises(RuntimeError, match="another matter"):
         fit(toy_photographs, tmp_path, epochs=2)

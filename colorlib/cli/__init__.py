@@ -46,6 +46,13 @@ def main() -> None:
     except ColorlibError as error:
         common.note(str(error))
         sys.exit(1)
+    except (RuntimeError, MemoryError) as error:
+        from colorlib.devices import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        common.note("there is too little memory: end what else uses it, or give another --device")
+        sys.exit(1)
 
 
 def _show_version(asked: bool) -> None:

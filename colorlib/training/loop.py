@@ -6,8 +6,8 @@ DistributedDataParallel averages the gradients.
 """
 
 import math
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from colorlib import files, lab
 from colorlib.data import Packed
+from colorlib.devices import is_out_of_memory
 from colorlib.errors import ColorlibError
 from colorlib.networks import Colorizer
 from colorlib.settings import Settings
@@ -91,27 +92,20 @@ def fit(
     device = torch.device(device)
     processes = Processes.join(device)
     _check(model, train, val, settings, processes)
-    model.to(device).to(memory_format=torch.channels_last)
-    optimizer = OPTIMIZERS[settings.optimizer](model.parameters(), lr=settings.learning_rate)
-    state = State(model, optimizer, _average(model, settings))
-    run = describe(settings, model, train, val)
-    if not processes.first:  # it is given the first one's weights, whatever its own are
-        del run["first weights"]
-    folder = RunFolder(files.user_path(out), run) if out else None
-    with folder.locked() if folder and processes.first else nullcontext():
-        if folder:
-            folder.resume(state)
-            if processes.first:  # one killed in between may have written a row more
-                folder.write_metrics(state.history)
-        try:
+    with _enough_memory(device):
+        model.to(device).to(memory_format=torch.channels_last)
+        optimizer = OPTIMIZERS[settings.optimizer](model.parameters(), lr=settings.learning_rate)
+        state = State(model, optimizer, _average(model, settings))
+        run = describe(settings, model, train, val)
+        if not processes.first:  # it is given the first one's weights, whatever its own are
+            del run["first weights"]
+        folder = RunFolder(files.user_path(out), run) if out else None
+        with folder.locked() if folder and processes.first else nullcontext():
+            if folder:
+                folder.resume(state)
+                if processes.first:  # one killed in between may have written a row more
+                    folder.write_metrics(state.history)
             _train(state, train, val, settings, folder, device, processes, progress, about)
-        except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            raise ColorlibError(
-                f"{device} has too little memory: take a smaller batch_size, size of the "
-                "photographs, or width"
-            ) from error
     if state.average is not None:
         model.load_state_dict(state.average.module.state_dict())
     return state.history
@@ -251,11 +245,18 @@ def _check(
         )
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    """CUDA's error has a class of its own, others only their words, which differ by system."""
-    words = ("out of memory", "not enough memory", "can't allocate memory")
-    kinds = (torch.cuda.OutOfMemoryError, MemoryError)
-    return isinstance(error, kinds) or any(word in str(error) for word in words)
+@contextmanager
+def _enough_memory(device: torch.device) -> Iterator[None]:
+    """What runs out of memory in it ends in one sentence that says what to do."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ColorlibError(
+            f"{device} has too little memory: take a smaller batch_size, size of the "
+            "photographs, or width"
+        ) from error
 
 
 def _learning_rate(settings: Settings, epoch: int) -> float:
