@@ -135,7 +135,7 @@ figures.table(
 # | --- | --- | --- |
 # | seconds | two CPU cores | every page as you see it |
 # | minutes | a Colab GPU, or two CPU cores for some hours | chapters 3 to 5: the same cells at full width, one constant changed; chapters 6 and 7: recorded runs, 64 x 64 pixels, half of full width |
-# | paper | a data-centre GPU | 256 x 256 pixels, full width, several seeds |
+# | paper | a data-centre GPU | the end of chapter 6: recorded runs, 256 x 256 pixels, full width; not complete yet |
 # :::
 #
 # A page trains a real network on real photographs, but a minute on a CPU
