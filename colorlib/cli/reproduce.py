@@ -52,7 +52,8 @@ def reproduce(
     if work.resolve() == results.resolve():
         raise ColorlibError("--work and --results must be two folders: work is removed when done")
     failed = 0
-    with tqdm(total=len(runs), initial=sum(run.done(results) for run in runs), unit="run") as bar:
+    done = sum(run.done(results) for run in runs)
+    with can_go_on(), tqdm(total=len(runs), initial=done, unit="run") as bar:
 
         def tell(run: experiments.Run, error: str | None) -> None:
             nonlocal failed
@@ -62,10 +63,9 @@ def reproduce(
             if error:
                 bar.write(f"colorlib: {run}: {error}", file=sys.stderr)
 
-        with can_go_on():
-            experiments.work_through(
-                runs, results, work, devices.all_of(device), provenance.commit(), tell
-            )
+        experiments.work_through(
+            runs, results, work, devices.all_of(device), provenance.commit(), tell
+        )
     print(f"{results}: {len(runs) - failed} of {len(runs)} runs of {scale} are there")
     if failed:
         raise typer.Exit(1)
