@@ -66,7 +66,10 @@ def judge(rule: dict, recorded: Recorded, scale: str) -> tuple[str, list[dict]]:
     compare = RULES[rule["kind"]].compare
     if compare is None:
         return "not testable here", []
-    rows = compare(rule, _Runs(recorded, declared()["scales"][scale]))
+    try:
+        rows = compare(rule, _Runs(recorded, declared()["scales"][scale]))
+    except _Missing:
+        rows = []
     if not rows:
         return "not run yet", []
     won, lost = (sum(row["outcome"] == outcome for row in rows) for outcome in ("yes", "no"))
@@ -75,33 +78,38 @@ def judge(rule: dict, recorded: Recorded, scale: str) -> tuple[str, list[dict]]:
     return ("partly" if won and not lost else "not reproduced"), rows
 
 
+class _Missing(Exception):
+    """A run that a rule needs is not there."""
+
+
 class _Runs:
-    """The recorded runs that a scale plans, complete or not at all."""
+    """The recorded runs that a scale plans, complete or not at all: else `_Missing`."""
 
     def __init__(self, recorded: Recorded, plan: dict):
         self.recorded, self.plan = recorded, plan
 
-    def of(self, data: str, variant: str) -> list[dict] | None:
-        """One run for each planned seed, in order; None if one is missing."""
+    def of(self, data: str, variant: str) -> list[dict]:
+        """One run for each planned seed, in order."""
         found = self.recorded.get(data, {}).get(variant, [])
         if variant in TRIVIAL:
-            return found[:1] or None
-        by_seed = {run["settings"]["seed"]: run for run in found}
-        seeds = range(self.plan["seeds"])
-        return [by_seed[seed] for seed in seeds] if by_seed.keys() >= set(seeds) else None
+            chosen = found[:1]
+        else:
+            by_seed = {run["settings"]["seed"]: run for run in found}
+            seeds = range(self.plan["seeds"])
+            chosen = [by_seed[seed] for seed in seeds] if by_seed.keys() >= set(seeds) else []
+        if not chosen:
+            raise _Missing
+        return chosen
 
     def pairs(
         self, names: list[str], one: str, others: list[str]
-    ) -> list[tuple[str, str, list[dict], list[dict]]] | None:
-        """(data, other, runs of one, runs of the other), or None if any is missing."""
-        found = []
-        for data in names:
-            for other in others:
-                ours, theirs = self.of(data, one), self.of(data, other)
-                if not ours or not theirs:
-                    return None
-                found.append((data, other, ours, theirs))
-        return found
+    ) -> list[tuple[str, str, list[dict], list[dict]]]:
+        """(data, other, runs of one, runs of the other)."""
+        return [
+            (data, other, self.of(data, one), self.of(data, other))
+            for data in names
+            for other in others
+        ]
 
 
 def _outcome(low: float, high: float) -> str:
@@ -114,9 +122,7 @@ def _by_seed(holds: list[bool]) -> str:
     return "yes" if all(holds) else "open" if any(holds) else "no"
 
 
-def _compared(pairs) -> list[dict] | None:
-    if pairs is None:
-        return None
+def _compared(pairs) -> list[dict]:
     rows = []
     for data, other, ours, theirs in pairs:
         mean, low, high = difference(ours, theirs)
@@ -126,31 +132,31 @@ def _compared(pairs) -> list[dict] | None:
     return rows
 
 
-def _lower(rule: dict, runs: _Runs) -> list[dict] | None:
+def _lower(rule: dict, runs: _Runs) -> list[dict]:
     """Yes if the interval of `difference` lies below zero, no if above."""
     return _compared(runs.pairs(runs.plan["data"], rule["one"], [rule["other"]]))
 
 
-def _lowest(rule: dict, runs: _Runs) -> list[dict] | None:
+def _lowest(rule: dict, runs: _Runs) -> list[dict]:
     """The same against several, on the data sets of the ablations."""
     return _compared(runs.pairs(runs.plan["ablations"], rule["one"], rule["others"]))
 
 
-def _fewer(rule: dict, runs: _Runs) -> list[dict] | None:
+def _fewer(rule: dict, runs: _Runs) -> list[dict]:
     anywhere = runs.plan["data"][:1]  # the photographs do not change the count
     pairs = runs.pairs(anywhere, rule["one"], [rule["other"]])
-    return None if pairs is None else [
+    return [
         {"data": data, "one": ours[0]["weights"], "other": theirs[0]["weights"],
          "outcome": "yes" if ours[0]["weights"] < theirs[0]["weights"] else "no"}
         for data, _, ours, theirs in pairs
     ]
 
 
-def _sooner(rule: dict, runs: _Runs) -> list[dict] | None:
+def _sooner(rule: dict, runs: _Runs) -> list[dict]:
     """Levels and losses are means over the last three epochs."""
     pairs = runs.pairs(runs.plan["ablations"], rule["one"], rule["others"])
     rows = []
-    for data, name, ours, theirs in pairs or []:
+    for data, name, ours, theirs in pairs:
         curves = [[_smoothed(run) for run in side] for side in (ours, theirs)]
         when = [
             [_reached(one, _end(other)) for one, other in zip(*sides, strict=True)]
@@ -158,7 +164,7 @@ def _sooner(rule: dict, runs: _Runs) -> list[dict] | None:
         ]
         rows.append({"data": data, "against": name, "one": when[0], "other": when[1],
                      "outcome": _by_seed([a < b for a, b in zip(*when, strict=True)])})
-    return rows or None
+    return rows
 
 
 def _smoothed(run: dict) -> np.ndarray:
@@ -183,32 +189,26 @@ def _reached(curve: np.ndarray, level: float) -> float:
     return below[0].item() + 1 if there else float("inf")
 
 
-def _easier(rule: dict, runs: _Runs) -> list[dict] | None:
-    def relative(data: str) -> list[float] | None:
-        mean, network = runs.of(data, "mean-colour"), runs.of(data, rule["one"])
-        if not mean or not network:
-            return None
-        return [_error(run) / _error(mean[0]) for run in network]
+def _easier(rule: dict, runs: _Runs) -> list[dict]:
+    def relative(data: str) -> list[float]:
+        (mean,) = runs.of(data, "mean-colour")
+        return [_error(run) / _error(mean) for run in runs.of(data, rule["one"])]
 
     return _lower_by_seed(rule, relative)
 
 
-def _duller(rule: dict, runs: _Runs) -> list[dict] | None:
-    def chroma(data: str) -> list[float] | None:
-        network = runs.of(data, rule["one"])
-        if not network:
-            return None
-        return [np.nanmedian(run["scores"]["chroma_ratio"]).item() for run in network]
+def _duller(rule: dict, runs: _Runs) -> list[dict]:
+    def chroma(data: str) -> list[float]:
+        return [
+            np.nanmedian(run["scores"]["chroma_ratio"]).item()
+            for run in runs.of(data, rule["one"])
+        ]
 
     return _lower_by_seed(rule, chroma)
 
 
-def _lower_by_seed(
-    rule: dict, value: Callable[[str], list[float] | None]
-) -> list[dict] | None:
+def _lower_by_seed(rule: dict, value: Callable[[str], list[float]]) -> list[dict]:
     here, there = value(rule["data"]), value(rule["than"])
-    if not here or not there:
-        return None
     holds = [one < other for one, other in zip(here, there, strict=True)]
     return [{"data": rule["data"], "one": here, "other": there, "outcome": _by_seed(holds)}]
 
@@ -217,12 +217,10 @@ def _error(run: dict) -> float:
     return np.mean(run["scores"]["ab_mse"]).item()
 
 
-def _overfits(rule: dict, runs: _Runs) -> list[dict] | None:
+def _overfits(rule: dict, runs: _Runs) -> list[dict]:
     rows = []
     for data in runs.plan["ablations"]:
         found = runs.of(data, rule["one"])
-        if not found:
-            return None
         last = [run["history"][-1]["train_loss"] for run in found]
         limit = [run["mean_colour"]["train"] / 10 for run in found]
         rows.append({"data": data, "one": last, "other": limit,
@@ -230,13 +228,11 @@ def _overfits(rule: dict, runs: _Runs) -> list[dict] | None:
     return rows
 
 
-def _looks(rule: dict, runs: _Runs) -> list[dict] | None:
+def _looks(rule: dict, runs: _Runs) -> list[dict]:
     """By `metrics.attention_distance`, "between_positions"."""
     rows = []
     for data in runs.plan["data"]:
         found = runs.of(data, rule["one"])
-        if not found:
-            return None
         distances = [run["attention_distance"]["between_positions"] for run in found]
         rows.append({"data": data, "one": distances, "other": rule["least"],
                      "outcome": _by_seed([value >= rule["least"] for value in distances])})
@@ -260,13 +256,11 @@ def _sizes(rule: dict, runs: _Runs) -> list[dict]:
     return rows
 
 
-def _below(rule: dict, runs: _Runs) -> list[dict] | None:
+def _below(rule: dict, runs: _Runs) -> list[dict]:
     """Yes if the interval of the metric's mean lies below the limit, no if above."""
     rows = []
     for data in runs.plan["data"]:
         found = runs.of(data, rule["one"])
-        if not found:
-            return None
         metric, limit = rule["metric"], rule["limit"]
         names = found[0]["names"]
         flat = [{"names": names, "scores": {metric: [limit] * len(names)}}]
@@ -282,12 +276,12 @@ class Rule:
 
     Attributes:
         words: what it asks, with the fields of a rule in braces.
-        compare: a rule and the runs -> one row for each comparison; None if runs are
-            missing. There is no such function if the claim cannot be tested.
+        compare: a rule and the runs -> one row for each comparison; None if the
+            claim cannot be tested.
     """
 
     words: str
-    compare: Callable[[dict, _Runs], list[dict] | None] | None
+    compare: Callable[[dict, _Runs], list[dict]] | None
 
 
 RULES = {
