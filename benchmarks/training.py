@@ -171,11 +171,14 @@ def switches(L, ab, embedding, repeats) -> None:
         slow, fast = (step("attention", L, ab, embedding, **how) for how in (before, after))
         print(f"| {name} | {ratios(*seconds(slow, fast, repeats=repeats))} |", flush=True)
     if L.is_cuda:
-        slow, fast = step("attention", L, ab, embedding), step("attention", L, ab, embedding)
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            (exact,) = seconds(slow, repeats=repeats)
-        (rounded,) = seconds(fast, repeats=repeats)
-        print(f"| TF32 in convolutions, which torch has on | {ratios(exact, rounded)} |")
+        rounded = step("attention", L, ab, embedding)
+
+        def exact() -> None:
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                rounded()
+
+        times = seconds(exact, rounded, repeats=repeats)
+        print(f"| TF32 in convolutions, which torch has on | {ratios(*times)} |")
 
 
 def sizes(photos, batch, repeats) -> None:

@@ -84,12 +84,17 @@ figures.table(
 )
 
 # %%
-everything = [run for rows in runs.values()
-              for seeds in rows.values() for run in seeds]
-for key in ("device", "torch", "commit"):
-    values = {run[key] for run in everything}
-    print(f"{key}: {', '.join(sorted(values))}")
-print(len(everything), "runs")
+def made_by(runs):
+    """Print what the runs were made with, and how many there are."""
+    everything = [run for rows in runs.values()
+                  for seeds in rows.values() for run in seeds]
+    for key in ("device", "torch", "commit"):
+        values = {run[key] for run in everything}
+        print(f"{key}: {', '.join(sorted(values))}")
+    print(len(everything), "runs")
+
+
+made_by(runs)
 
 # %% [markdown]
 # This is the *minutes* scale: photographs a quarter as wide as the paper's,
@@ -145,12 +150,20 @@ figures.lines(
 # and the networks in between.
 
 # %% mystnb={"figure": {"caption": "Loss on the training and on the validation photographs of open country. Lines are means over the seeds, bands reach from the lowest to the highest seed. Dashed: mean colour.", "name": "fig-both-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: four training losses fall by a factor of five or more; baseline and control end lowest, fusion and attention a fifth to a third higher. Right: four validation losses run level and entangled from the second epoch to the last, below the dashed line for mean colour."}}
-figures.compare_seeds(
-    {name: [run["history"] for run in runs[country][name]]
-     for name in ("baseline", "fusion", "attention", "control")},
-    {"mean colour":
-     runs[country]["mean-colour"][0]["mean_colour"]["val"]},
-)
+four = ("baseline", "fusion", "attention", "control")
+
+
+def curves(rows):
+    """Losses of four networks, with that of mean colour."""
+    return figures.compare_seeds(
+        {name: [run["history"] for run in rows[name]]
+         for name in four},
+        {"mean colour":
+         rows["mean-colour"][0]["mean_colour"]["val"]},
+    )
+
+
+curves(runs[country])
 
 # %% [markdown]
 # Left, baseline and control memorise their training photographs faster than
@@ -265,11 +278,16 @@ def percent(rows, one, other):
                  experiments.difference(rows[one], rows[other]))
 
 
-differences = {
-    titles[name]: {pair: percent(rows, one, other)
-                   for pair, (one, other) in pairs.items()}
-    for name, rows in runs.items()
-}
+def compared(runs, pairs=pairs):
+    """Data set -> pair -> difference in percent, with its interval."""
+    return {
+        titles[name]: {pair: percent(rows, one, other)
+                       for pair, (one, other) in pairs.items()}
+        for name, rows in runs.items()
+    }
+
+
+differences = compared(runs)
 figures.intervals(differences, "difference of error in percent")
 
 # %%
@@ -345,21 +363,23 @@ figures.table(
 # the published test lists, colorized by the networks of the first seed.
 
 # %% mystnb={"figure": {"caption": "The paper's figure 4, ours: the first, middle and last test photograph of open country and of the ImageNet sample, 64 x 64 pixels, first seed.", "name": "fig-predicted"}, "image": {"alt": "Six rows: a red desert under a deep blue sky, a bush in autumn, a wide plain, two magpies on grass, a lighthouse in brown tones, chestnuts. In the columns of the four networks skies are blue and all ground is olive gray; the last three photographs stay nearly gray."}}
-def shown_by(variant, which):
-    """Three photographs each of two data sets: one row of a run."""
-    return torch.cat([
-        experiments.pictures(
-            experiments.Run(SCALE, name, variant, 0)
-        )[which][:3] for name in (country, "imagenet_sample256")
-    ])
+def show_three(scale, *names):
+    """Three test photographs of each data set, a column a network."""
+    def column(variant, which):
+        return torch.cat([
+            experiments.pictures(
+                experiments.Run(scale, name, variant, 0)
+            )[which][:3] for name in names
+        ])
+
+    return figures.grid(
+        {"gray": column("baseline", "gray")}
+        | {name: column(name, "predicted") for name in four}
+        | {"photograph": column("baseline", "photograph")}
+    )
 
 
-figures.grid(
-    {"gray": shown_by("baseline", "gray")}
-    | {name: shown_by(name, "predicted")
-       for name in ("baseline", "fusion", "attention", "control")}
-    | {"photograph": shown_by("baseline", "photograph")}
-)
+show_three(SCALE, country, "imagenet_sample256")
 
 # %% [markdown]
 # Skies are blue in all four columns, the ground is olive gray in all four.
@@ -605,7 +625,6 @@ print(f"other seed, same processor:"
 augmented = experiments.recorded(
     experiments.RESULTS, "minutes-augmented"
 )
-four = ("baseline", "fusion", "attention", "control")
 three_sets = [name for name in titles if name in augmented]
 percents(three_sets,
          "Error on the test photographs after augmented training.",
@@ -628,12 +647,10 @@ figures.table(
 # And the networks against each other, as before:
 
 # %% mystnb={"figure": {"caption": "The differences after augmented training, in percent of the second network's error, with 95 % intervals.", "name": "fig-augmented"}, "image": {"alt": "Three panels, four intervals each. All contain zero, but for attention against control on open country, red, from just above 0 to 20 per cent; most lean to the right."}}
-augmented_differences = {
-    titles[name]: {
-        pair: percent(augmented[name], one, other)
-        for pair, (one, other) in pairs.items() if "xy" not in pair
-    } for name in three_sets
-}
+augmented_differences = compared(
+    {name: augmented[name] for name in three_sets},
+    {pair: two for pair, two in pairs.items() if "xy" not in pair},
+)
 figures.intervals(
     augmented_differences, "difference of error in percent"
 )
@@ -673,11 +690,7 @@ at_256 = {
     experiments.recorded(experiments.RESULTS, "paper").items()
     if name in at_64
 }
-on_gpu = [run for rows in at_256.values()
-          for seeds in rows.values() for run in seeds]
-for key in ("device", "torch", "commit"):
-    values = {run[key] for run in on_gpu}
-    print(f"{key}: {', '.join(sorted(values))}")
+made_by(at_256)
 figures.table(
     ("runs", *(titles[name] for name in at_256)),
     [(variant, *(len(rows.get(variant, ()))
@@ -687,11 +700,7 @@ figures.table(
 )
 
 # %% mystnb={"figure": {"caption": "Loss on the training and on the validation photographs of coast at 256 x 256 pixels and full width. Lines are means over five seeds, bands reach from the lowest to the highest seed. Dashed: mean colour.", "name": "fig-gpu-curves"}, "image": {"alt": "Two panels. Left: the training losses of fusion, attention and control fall together to about a quarter of the baseline's, which stays high and falls slowly. Right: four validation losses run level around the dashed line, entangled, the baseline's with high peaks."}}
-coast = at_256["coast"]
-figures.compare_seeds(
-    {name: [run["history"] for run in coast[name]] for name in four},
-    {"mean colour": coast["mean-colour"][0]["mean_colour"]["val"]},
-)
+curves(at_256["coast"])
 
 # %% [markdown]
 # This is what the paper's figures 5 and 6 show: the training loss of the
@@ -706,25 +715,14 @@ figures.compare_seeds(
 # no longer can.
 
 # %%
-SIZES = {"64": at_64["coast"], "128": larger, "256": coast}
-
-
-def train_and_val(rows, variant):
-    """Last training / lowest validation loss, means over seeds."""
-    if variant not in rows:
-        return "not run"
-    last = 1000 * losses(rows[variant])[:, -1].mean()
-    best = 1000 * np.mean([run["val_loss"] for run in rows[variant]])
-    return f"{last:.3g} / {best:.3g}"
-
-
+SIZES = {"64": at_64["coast"], "128": larger, "256": at_256["coast"]}
 figures.table(
     ("coast, loss x 1000", *(f"{n} pixels" for n in SIZES)),
-    [(variant, *(train_and_val(rows, variant)
+    [(variant, *(ends(rows[variant]) if variant in rows else "not run"
                  for rows in SIZES.values())) for variant in four],
-    "Training loss of the last epoch / lowest validation loss. 64 and"
-    " 128 pixels: half width, 30 epochs; 256: full width, 60 epochs.",
-    "tbl-memory",
+    "Training loss of the last epoch / lowest validation loss (its"
+    " epoch). 64 and 128 pixels: half width, 30 epochs; 256: full"
+    " width, 60 epochs.", "tbl-memory",
 )
 
 # %% [markdown]
@@ -732,14 +730,10 @@ figures.table(
 # And on test photographs, in percent of mean colour:
 
 # %%
-def or_none(rows, variant):
-    return share(rows, variant) if variant in rows else "not run"
-
-
 figures.table(
     ("% of mean colour", *(f"{titles[name]}, {side}"
                            for name in at_256 for side in (64, 256))),
-    [(variant, *(or_none(rows[name], variant) for name in at_256
+    [(variant, *(share(rows[name], variant) for name in at_256
                  for rows in (at_64, at_256)))
      for variant in variants],
     "Error on the test photographs at 64 pixels (half width) and at 256"
@@ -748,11 +742,7 @@ figures.table(
 )
 
 # %% mystnb={"figure": {"caption": "The differences at 256 x 256 pixels and full width, in percent of the second network's error, with 95 % intervals.", "name": "fig-gpu-differences"}, "image": {"alt": "Two panels, six intervals each. Coast: all across zero, most of them over 30 per cent wide. ImageNet: fusion against the baseline is red, from 4 to 18 per cent; the other five cross zero."}}
-gpu_differences = {
-    titles[name]: {pair: percent(rows, one, other)
-                   for pair, (one, other) in pairs.items()}
-    for name, rows in at_256.items()
-}
+gpu_differences = compared(at_256)
 figures.intervals(gpu_differences, "difference of error in percent")
 
 # %%
@@ -772,33 +762,20 @@ for name, rows in gpu_differences.items():
 # here, with 279 and 770 photographs to learn from; the paper had 60,000.
 #
 # Does attention attend to different places when a position sees less? A
-# little more: the total variation distance between positions is
+# little more than at 64 pixels, on both data sets:
 
 # %%
 figures.table(
-    ("between positions", *(titles[name] for name in at_256)),
-    [(f"{side} pixels", *(
-        "{:.3f}".format(np.mean(
-            [run["attention_distance"]["between_positions"]
-             for run in rows[name]["attention"]]))
-        for name in at_256))
+    ("total variation", *(titles[name] for name in at_256)),
+    [(f"{side} pixels", *(total_variation(rows[name]["attention"])
+                          for name in at_256))
      for side, rows in ((64, at_64), (256, at_256))],
-    "Total variation distance of a position's attention weights to the"
-    " mean of all positions.", "tbl-gpu-attention",
+    "Total variation distance of attention weights to uniform weights"
+    " / to the mean of all positions.", "tbl-gpu-attention",
 )
 
 # %% mystnb={"figure": {"caption": "The first, middle and last test photograph of coast at 256 x 256 pixels and full width, first seed.", "name": "fig-gpu-predicted"}, "image": {"alt": "Three rows: a white ship at sea, a rocky shore, a sunset. In the column of the baseline sky, sea and foam have patches of orange, yellow and blue. In those of fusion, attention and control each picture has one tone: a blue or teal sky, a bluish gray shore, and a sunset in gray with a touch of gold."}}
-def at_full_size(variant, which):
-    """Three photographs of one row of a run."""
-    run = experiments.Run("paper", "coast", variant, 0)
-    return experiments.pictures(run)[which][:3]
-
-
-figures.grid(
-    {"gray": at_full_size("baseline", "gray")}
-    | {name: at_full_size(name, "predicted") for name in four}
-    | {"photograph": at_full_size("baseline", "photograph")}
-)
+show_three("paper", "coast")
 
 # %% [markdown]
 # The pictures show the same. The baseline sees 75 pixels at a time and
