@@ -302,16 +302,21 @@ figures.lines(
 #
 # The classifier is frozen, so its answer about a photograph never changes.
 # To compute it in every epoch would be a waste. `priors.embed` computes it
-# once, for each photograph and for its mirror image, because training
-# mirrors photographs at random; the answers go to a file whose name is a
-# hash of the photographs, the classifier's weights and its settings.
+# once. Training mirrors photographs at random, so the mirror images of the
+# training photographs have embeddings, too. The answers go to a file whose
+# name is a hash of the photographs, the classifier's weights and its
+# settings.
 
 # %%
 packed = {}
 for split in data.SPLITS:
     photos = data.photos("samples", split)
-    embeddings = priors.embed(photos, prior)
-    packed[split] = data.pack(photos, 96).with_embeddings(embeddings)
+    embeddings, mirrored = priors.embed(photos, prior), None
+    if split == "train":
+        mirrored = priors.embed(photos, prior, mirrored=True)
+    packed[split] = data.pack(photos, 96).with_embeddings(
+        embeddings, mirrored
+    )
     print(f"{split:5}", type(embeddings).__name__, embeddings.shape,
           embeddings.dtype)
 
@@ -327,7 +332,7 @@ mirror = packed["train"].embedding(mirrored=True)
 apart = (plain - mirror).norm(dim=1).mean() / torch.pdist(plain).mean()
 print(f"mirrored: {apart:.2f} of the way to another photograph")
 again = priors.embed(data.photos("samples", "train"), prior)
-print("computed again, the same:", np.array_equal(again[:, 0], plain))
+print("computed again, the same:", np.array_equal(again, plain))
 
 # %% [markdown]
 # ## What the prior predicts by itself
@@ -528,7 +533,7 @@ figures.grid(
 #   chooses: the same at every position.
 # - Pixels prepared in the wrong way raise no error. Look at the spread of
 #   the embeddings, and at the classifier's own answers.
-# - A frozen network is run once: photograph and mirror image, cached.
+# - A frozen network is run once; its answers are kept in a file.
 # - Live, the network uses its prior and gains from it at once; so does a
 #   lookup of the nearest photograph. Without that trivial baseline the gain
 #   would have looked like more than it is.
@@ -568,8 +573,8 @@ figures.grid(
 # ```python
 # trapped = priors.Prior(preprocessing="trap")
 # given["trap"] = {
-#     split: without[split].with_embeddings(
-#         priors.embed(data.photos("samples", split), trapped)
+#     split: priors.packed(
+#         data.photos("samples", split), 96, trapped, mirrored=True
 #     )
 #     for split in data.SPLITS
 # }

@@ -294,11 +294,12 @@ def weights(network, photographs):
 
 # %%
 prior = priors.Prior()
-packed = {}
-for split in data.SPLITS:
-    photos = data.photos("samples", split)
-    embeddings = priors.embed(photos, prior)
-    packed[split] = data.pack(photos, 96).with_embeddings(embeddings)
+packed = {
+    split: priors.packed(
+        data.photos("samples", split), 96, prior, mirrored=True
+    )
+    for split in data.SPLITS
+}
 test = packed["test"]
 print(len(test), "test photographs, embeddings",
       tuple(test.embedding().shape))

@@ -21,6 +21,7 @@ NAMES = {
     "cli": {"Device": "cli.common.Device"},
     "data": {
         "CVCL_URL": "data.data_sets()['coast'].url",
+        "decode": "files.square",
         "whole": "data.atomic_folder",
     },
     "experiments": {"PAINTED": "experiments.PREDICTED", "YARDSTICKS": "experiments.TRIVIAL"},

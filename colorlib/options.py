@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, fields
@@ -10,8 +9,6 @@ from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
 
 import typer
-
-from colorlib.errors import ColorlibError
 
 _NO_CHOICES: Mapping[str, Iterable[Any]] = MappingProxyType({})
 
@@ -106,21 +103,3 @@ def listed(
                 values = ["true", "false"]
             paragraphs.append(f"{field.name}={one_of(values)}: {described[field.name]}")
     return "\n\n".join(paragraphs)
-
-
-def assignments(settings: Iterable[str]) -> dict[str, Any]:
-    """NAME=VALUE as a dict; a value is a number, true, false, null, or else a word.
-
-    Raises:
-        ColorlibError: not of that form.
-    """
-    found = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals:
-            raise ColorlibError(f"{setting!r} is not of the form NAME=VALUE")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found

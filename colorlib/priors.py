@@ -9,8 +9,9 @@ colours, it would give the answer away.
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import TqdmWarning
 
-from colorlib import data, files, lab
+from colorlib import data, files, lab, rows
 from colorlib.devices import threads
 from colorlib.errors import ColorlibError
 from colorlib.settings import EMBEDDED, PAPER, Spec
@@ -132,70 +133,65 @@ def embed(
     photos: Sequence[data.Photo],
     prior: Prior,
     device: str | torch.device = "cpu",
-    progress: Callable[[Iterable], Iterable] = iter,
+    progress: data.Progress = iter,
+    mirrored: bool = False,
     upside_down: bool = False,
 ) -> np.ndarray:
-    """The embeddings of photographs and of their mirror images, computed once.
+    """The embeddings of photographs, computed once.
 
     They are kept in the cache under a key of the photographs' contents, the
     prior, its preprocessing and the kind of device. A file there is complete or
-    absent, also when this is interrupted or two processes do it at once. On a
-    CPU they are computed by one thread: more would change the last bits, and
-    with them what a training makes of them.
+    absent; what was interrupted goes on where it was. On a CPU all cores
+    compute, each of them some photographs with one thread: more would change the last
+    bits, and with them what a training makes of them.
 
     Args:
         photos: from `data.photos`.
         prior: moved to `device`.
         device: "cpu", "cuda", ...
-        progress: wraps the batches, for a bar.
+        progress: wraps the photographs, for a bar.
+        mirrored: exchange left and right first.
         upside_down: exchange top and bottom first.
 
     Returns:
-        Memory-mapped float32 of shape (N, 2, E): as it is, mirrored.
+        Memory-mapped float32 of shape (N, E).
 
     Raises:
         UnreadablePhotos: some photographs cannot be read; all of them are named.
         ColorlibError: the cache cannot be written.
     """
     kind = torch.device(device).type
-    digest = hashlib.sha256(f"{prior.key} {kind}".encode())
+    digest = hashlib.sha256(f"{prior.key} {kind} {mirrored} {upside_down}".encode())
     for photo in photos:
         digest.update(photo.sha256.encode())
-    if upside_down:
-        digest.update(b"upside down")
-    # "embeddings" is version 0.1's, which misread images of other numbers than 8 bits.
-    folder = data.cache_dir() / "embeddings-2" / digest.hexdigest()
-    if not (folder / "embeddings.npy").is_file():
+    # "embeddings-2" had those of mirror images beside each; "embeddings" is version 0.1's.
+    folder = data.cache_dir() / "embeddings-3" / digest.hexdigest()
+    array = rows.Kind(
+        "embeddings.npy", (prior.features,), "<f4", chunk=16, threads=True,
+        most=1 if kind == "mps" else None,
+    )
+    if not (folder / array.name).is_file():
         prior.to(device)
-        with (
-            data.atomic_folder(folder) as partial,
-            threads(1 if kind == "cpu" else None),
-            # Not memory-mapped: there, a full disk ends the process (SIGBUS).
-            open(partial / "embeddings.npy", "wb") as file,
-        ):
-            shape = (len(photos), 2, prior.features)
-            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            damaged: dict[data.Photo, str] = {}
-            for start in progress(range(0, len(photos), 16)):
-                decoded = []
-                for photo in photos[start : start + 16]:
-                    try:
-                        decoded.append(data.decode(photo.path, prior.spec.size))
-                    except ColorlibError as error:
-                        damaged[photo] = str(error)
-                if damaged:
-                    continue  # only to find the others
-                pixels = np.stack(decoded)
-                rgb = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
-                if upside_down:
-                    rgb = rgb.flip(-2)
-                L, _ = lab.normalize(lab.rgb_to_lab(rgb))
-                both = torch.stack((prior(L), prior(L.flip(-1))), dim=1)  # (B, 2, E)
-                file.write(both.cpu().numpy().astype("<f4").tobytes())
-            if damaged:
-                raise data.unreadable(damaged, len(photos))
-    return np.load(folder / "embeddings.npy", mmap_mode="r")
+        flips = [axis for axis, wanted in ((-1, mirrored), (-2, upside_down)) if wanted]
+        make = partial(_embeddings, prior, device, flips)
+        with threads(1 if kind == "cpu" else None):
+            failed = rows.fill(folder, array, photos, make, progress)
+        if failed:
+            rows.discard(folder)
+            raise data.unreadable({photos[i]: why for i, why in failed.items()}, len(photos))
+    return np.load(folder / array.name, mmap_mode="r")
+
+
+def _embeddings(
+    prior: Prior, device: str | torch.device, flips: list[int], photos: Sequence[data.Photo]
+) -> tuple[np.ndarray, dict[int, str]]:
+    """(N, E) of some photographs, and why some cannot be read."""
+    pixels, problems = files.squares(prior.spec.size, [photo.path for photo in photos])
+    on_cpu = torch.device(device).type == "cpu"
+    with threads(1 if on_cpu else None):  # each thread of Python has a setting of its own
+        rgb = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
+        L, _ = lab.normalize(lab.rgb_to_lab(rgb.flip(flips)))
+        return prior(L).cpu().numpy(), problems
 
 
 def packed(
@@ -203,8 +199,9 @@ def packed(
     size: int,
     prior: Prior | None = None,
     device: str | torch.device = "cpu",
-    progress: Callable[[Iterable], Iterable] = iter,
+    progress: data.Progress = iter,
     skip_damaged: bool = False,
+    mirrored: bool = False,
 ) -> data.Packed:
     """Photographs packed (`data.pack`), with the embeddings of a prior if there is one.
 
@@ -212,9 +209,11 @@ def packed(
         photos: from `data.photos`; lists may be added together.
         size: side in pixels.
         prior, device: as for `embed`.
-        progress: wraps each of the two loops.
+        progress: wraps each of the loops.
         skip_damaged: leave out photographs that cannot be read; they are in
             `Packed.skipped`.
+        mirrored: with the embeddings of mirror images, too, which cost as much
+            again; `Settings.flip` and `Packed.mirrored` need them.
 
     Raises:
         UnreadablePhotos: some photographs cannot be read; all of them are named.
@@ -225,7 +224,9 @@ def packed(
         return found
     skipped = set(found.skipped)
     good = [photo for photo in photos if photo not in skipped]
-    return found.with_embeddings(embed(good, prior, device, progress))
+    embeddings = embed(good, prior, device, progress)
+    of_mirrored = embed(good, prior, device, progress, mirrored=True) if mirrored else None
+    return found.with_embeddings(embeddings, of_mirrored)
 
 
 def _timm():

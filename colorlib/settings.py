@@ -6,7 +6,10 @@ it writes. This file imports no torch, so the command line derives its options
 from it at once.
 """
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from colorlib.errors import ColorlibError, check_choice, check_types, find
 
@@ -230,3 +233,21 @@ class Settings:
         for name in ("exposure", "seed"):
             if not getattr(self, name) >= 0:
                 raise ColorlibError(f"{name} must not be negative, as {getattr(self, name)} is")
+
+
+def assignments(settings: Iterable[str]) -> dict[str, Any]:
+    """NAME=VALUE as a dict; a value is a number, true, false, null, or else a word.
+
+    Raises:
+        ColorlibError: not of that form.
+    """
+    found = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ColorlibError(f"{setting!r} is not of the form NAME=VALUE")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found

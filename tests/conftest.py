@@ -1,7 +1,10 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
 
+from colorlib import cli
 from colorlib.data import Packed
 
 
@@ -25,3 +28,19 @@ def toy_photographs() -> Packed:
         stripes = photo[:, ::4] if i % 2 == 0 else photo[::4]
         stripes[:] += 60
     return Packed(pixels, tuple(f"toy-{i}" for i in range(8)), "toy", np.arange(8))
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capfd):
+    """Call the command line in this process: (status, stdout, stderr)."""
+    monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("COLORLIB_DATA", raising=False)
+
+    def call(*arguments) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["colorlib", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+            sys.exit(0)
+        return stop.value.code or 0, *capfd.readouterr()
+
+    return call

@@ -55,22 +55,6 @@ def folder(tmp_path) -> Path:
     return root
 
 
-@pytest.fixture
-def run(monkeypatch, tmp_path, capfd):
-    """Call the command line in this process: (status, stdout, stderr)."""
-    monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("COLORLIB_DATA", raising=False)
-
-    def call(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["colorlib", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-            sys.exit(0)
-        return stop.value.code or 0, *capfd.readouterr()
-
-    return call
-
-
 def train(run, folder, out, *more):
     small = ("--width", 0.125, "--size", 16, "--epochs", 2, "--batch-size", 4, "--device", "cpu")
     return run("train", "--data", folder, "--out", out, *small, *more)
@@ -685,8 +669,35 @@ def test_what_is_trained_on_is_said_before_the_first_epoch(run, folder, tmp_path
     (folder / "notes.txt").write_text("no photograph")
     monkeypatch.setattr(training, "fit", broken)
     status, text, error = train(run, folder, tmp_path / "run")
-    assert status == 1 and text == "10 photos for training, 1 for validation\n"
-    assert "left out: 1 file that is no image (.txt 1)\ncolorlib: no epoch\n" in error
+    assert status == 1 and text.splitlines() == [
+        "10 photos for training, 1 for validation",
+        f"{folder}: no split folders; a tenth each of the training photos set aside for "
+        "validation and test",
+    ]
+    assert error.endswith("left out: 1 file that is no image (.txt 1)\ncolorlib: no epoch\n")
+
+
+def test_near_gray_training_photographs_are_named_with_the_remedy(run, tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise ColorlibError("no epoch")
+
+    for split, colours in {
+        "train": [(100, 100, 100), (103, 100, 100), (200, 60, 60), (60, 60, 200)],
+        "val": [(90, 90, 90)],
+        "test": [(80, 90, 90)],
+    }.items():
+        (tmp_path / "photos" / split).mkdir(parents=True)
+        for i, colour in enumerate(colours):
+            Image.new("RGB", (16, 16), colour).save(tmp_path / "photos" / split / f"{i}.png")
+    monkeypatch.setattr(training, "fit", broken)
+    _, text, error = train(run, tmp_path / "photos", tmp_path / "run")
+    assert error.endswith(
+        "colorlib: 2 of 4 photos for training are near-gray (mean chroma below 3 Lab units): "
+        "train/0.png, train/1.png; --min-chroma 3 leaves them out\ncolorlib: no epoch\n"
+    )
+    assert text.endswith("/photos: split folders train/, val/ and test/\n")
+    _, text, error = train(run, tmp_path / "photos", tmp_path / "run", "--min-chroma", 3)
+    assert text.startswith("2 photos for training") and "near-gray" not in error
 
 
 def test_weights_may_be_a_run_folder(run, folder, photo, tmp_path, monkeypatch):

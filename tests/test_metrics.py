@@ -67,7 +67,8 @@ def test_what_a_prior_makes_of_photographs_is_no_matter_to_the_trivial_baselines
     converted = []
     convert = Packed.lab
     monkeypatch.setattr(Packed, "lab", lambda *args: converted.append(1) or convert(*args))
-    one, other = (pack.with_embeddings(np.ones((2, 2, 3), np.float32)) for pack in (train, test))
+    ones = np.ones((2, 3), np.float32)
+    one, other = (pack.with_embeddings(ones, ones) for pack in (train, test))
     assert one.key != train.key and one.pixels_key == train.pixels_key
     assert metrics.trivial_baselines(one.select([1, 0]), other.mirrored()) == once
     assert metrics.trivial_baselines(one, other.upside_down(other.embeddings)) == turned

@@ -27,7 +27,7 @@ from matplotlib import pyplot
 from PIL import Image
 from torch.nn import functional as F
 
-from colorlib import cli, data, experiments, lab, metrics, networks, priors, training
+from colorlib import cli, data, experiments, files, lab, metrics, networks, priors, training
 from colorlib.errors import ColorlibError
 from colorlib.experiments import claims, records, runner
 from colorlib.training import prepare
@@ -88,7 +88,7 @@ class Quarters:
     def embeddings(self, rgb: np.ndarray) -> np.ndarray:
         """What `priors.embed` should return for pixels (N, S, S, 3) of its size."""
         L, _ = lab.normalize(lab.rgb_to_lab(torch.from_numpy(rgb).movedim(-1, 1) / 255))
-        return torch.stack((self(L), self(L.flip(-1))), dim=1).numpy()
+        return self(L).numpy()
 
 
 class Fit:
@@ -190,11 +190,12 @@ def photographs(name: str, split: str, prior: Quarters | None, upside_down=False
     found = data.photos(name, split)
     pack = data.pack(found, SIZE)
     if prior:
-        pixels = np.stack([data.decode(photo.path, PRIOR_SIZE) for photo in found])
+        pixels, _ = files.squares(PRIOR_SIZE, [photo.path for photo in found])
         embeddings = prior.embeddings(pixels[:, ::-1].copy() if upside_down else pixels)
+        mirrored = prior.embeddings(pixels[:, :, ::-1].copy())
     if upside_down:
         return pack.upside_down(embeddings if prior else None)
-    return pack.with_embeddings(embeddings) if prior else pack
+    return pack.with_embeddings(embeddings, mirrored) if prior else pack
 
 
 def rounded(scores: dict) -> dict:
@@ -226,7 +227,7 @@ def test_scores_elsewhere_are_those_of_what_they_are_named_after(once, name):
         "mirrored": dataclasses.replace(
             test,
             pixels=test.pixels[:, :, ::-1],
-            embeddings=test.embeddings[:, ::-1] if prior else None,
+            embeddings=test.mirrored_embeddings if prior else None,
         ),
         "upside-down": photographs("flags", "test", prior, upside_down=True),
         "quilts": photographs("quilts", "test", prior),

@@ -253,7 +253,7 @@ def test_the_average_is_what_is_judged_and_kept(toy_photographs, tmp_path):
 
 def embedded(photographs):
     random = np.random.default_rng(0)
-    return photographs.with_embeddings(random.normal(size=(8, 2, 5)).astype(np.float32))
+    return photographs.with_embeddings(*random.normal(size=(2, 8, 5)).astype(np.float32))
 
 
 def test_every_photograph_brings_its_own_embedding_and_its_mirror_image_the_other(
@@ -268,7 +268,8 @@ def test_every_photograph_brings_its_own_embedding_and_its_mirror_image_the_othe
         for seen, found in zip(L, embedding, strict=True):
             nearest = (both - seen).abs().sum(dim=(2, 3, 4)).argmin().item()
             i, mirrored = divmod(nearest, 2)
-            assert torch.equal(found, torch.from_numpy(photographs.embeddings[i, mirrored]))
+            both_kinds = (photographs.embeddings, photographs.mirrored_embeddings)
+            assert torch.equal(found, torch.from_numpy(both_kinds[mirrored][i]))
             chosen.add((i, mirrored))
     assert {i for i, _ in chosen} == set(range(8)) and {m for _, m in chosen} == {0, 1}
 

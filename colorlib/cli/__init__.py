@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from colorlib import __version__, _moved
-from colorlib.cli import colorize, common, download, evaluate, reproduce, train, weights
+from colorlib.cli import colorize, common, data, download, evaluate, reproduce, train, weights
 from colorlib.errors import ColorlibError
 
 _moved.watch(__name__)
@@ -30,6 +30,7 @@ for verb, epilog in (
     (train.train, train.FIELDS),
     (evaluate.evaluate, None),
     (reproduce.reproduce, None),
+    (data.data, None),
     (download.download, None),
 ):
     app.command(epilog=epilog)(verb)

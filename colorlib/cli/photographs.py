@@ -18,11 +18,13 @@ def packed(
     prior: "Prior | None",
     device: str,
     skip_damaged: bool,
+    mirrored: Collection[str] = (),
 ) -> list["Packed"]:
     """Packed photographs of each part, with what a prior makes of them.
 
     Args:
         parts: name -> photographs, and their size.
+        mirrored: the parts that also need what it makes of mirror images.
 
     Raises:
         ColorlibError: some cannot be read; those of all parts are named.
@@ -36,7 +38,11 @@ def packed(
     for name, (photos, size) in parts.items():
         bar = partial(tqdm, desc=f"reading {name}", leave=False)
         try:
-            found.append(priors.packed(photos, size, prior, device, bar, skip_damaged))
+            found.append(
+                priors.packed(
+                    photos, size, prior, device, bar, skip_damaged, mirrored=name in mirrored
+                )
+            )
         except UnreadablePhotos as error:
             errors.append(error)
     if errors:
@@ -121,3 +127,26 @@ def say_what_is_left_out(data: Sequence[str]) -> None:
     for name in dict.fromkeys(data):
         if text := left_out(name):
             note(f"{name}: {text}")
+
+
+def say_how_divided(data: Sequence[str]) -> None:
+    """A line for each data set or folder: where its splits come from."""
+    from colorlib.data import division
+
+    for name in dict.fromkeys(data):
+        print(f"{name}: {division(name)}", flush=True)
+
+
+def say_which_are_near_gray(photographs: "Packed") -> None:
+    """A line that names training photographs with hardly any colour; none if there are none."""
+    from colorlib.data import NEAR_GRAY
+    from colorlib.data.folders import some_of
+
+    gray = photographs.near_gray()
+    if gray.any():
+        names = some_of([photographs.names[i] for i in gray.nonzero()[0]])
+        note(
+            f"{gray.sum()} of {counted(len(photographs), 'photo')} for training are near-gray "
+            f"(mean chroma below {NEAR_GRAY:g} Lab units): {names}; "
+            f"--min-chroma {NEAR_GRAY:g} leaves them out"
+        )

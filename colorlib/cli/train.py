@@ -11,9 +11,24 @@ import typer
 
 from colorlib import __version__, options, provenance, zoo
 from colorlib.cli.common import PATH, Device, SkipDamaged, can_go_on, counted
-from colorlib.cli.photographs import fingerprint, name_of, packed, say_what_is_left_out
+from colorlib.cli.photographs import (
+    fingerprint,
+    name_of,
+    packed,
+    say_how_divided,
+    say_what_is_left_out,
+    say_which_are_near_gray,
+)
 from colorlib.errors import ColorlibError
-from colorlib.settings import CHOICES, OPTIMIZERS, PRESETS, Config, Settings, Spec
+from colorlib.settings import (
+    CHOICES,
+    OPTIMIZERS,
+    PRESETS,
+    Config,
+    Settings,
+    Spec,
+    assignments,
+)
 
 if TYPE_CHECKING:
     from colorlib.data import Packed
@@ -79,13 +94,13 @@ def train(
         raise ColorlibError(f"--min-chroma must be a number from 0 up, not {min_chroma:g}")
     device = devices.find(device)
     given = zoo.load(init) if init else None
-    changes = options.assignments(change)
+    changes = assignments(change)
     if changes.get("width", network["width"]) != network["width"] != Config.width:
         raise ColorlibError(
             f"two widths are given: --width {network['width']:g}, --set width={changes['width']}"
         )
     changes = network | changes
-    model, its_prior = _network(given, preset, changes, options.assignments(prior), settings.seed)
+    model, its_prior = _network(given, preset, changes, assignments(prior), settings.seed)
     # Validation photographs are whole, of the size that training crops have.
     validation_size = size if settings.scale is None else settings.crop or size
     parts = {
@@ -93,14 +108,18 @@ def train(
         "val": (data_sets.joined(data, "val"), validation_size),
     }
     with can_go_on():
-        photographs, validation = packed(parts, its_prior, device, skip_damaged)
+        photographs, validation = packed(
+            parts, its_prior, device, skip_damaged, mirrored=("train",) if settings.flip else ()
+        )
     if min_chroma > 0:
         photographs = photographs.colourful(min_chroma)
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts
     if first:
         print(f"{counted(len(photographs), 'photo')} for training, {len(validation)} "
               "for validation", flush=True)
+        say_how_divided(data)
         say_what_is_left_out(data)
+        say_which_are_near_gray(photographs)
     about = {
         "preset": None if given and not preset else preset or "baseline",
         "init": given.about if given else {},

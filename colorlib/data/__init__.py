@@ -5,23 +5,26 @@ Paper, section 3.6. Each data set is divided, once and for all, into ``train``,
 """
 
 from colorlib import _moved
-from colorlib.data.cache import atomic_folder, cache_dir, data_dir
+from colorlib.cache import atomic_folder, cache_dir, data_dir
 from colorlib.data.catalogue import data_sets, names
 from colorlib.data.downloads import download
 from colorlib.data.folders import SPLITS, Photo, UnreadablePhotos
-from colorlib.data.packed import Packed, decode, pack, unreadable
-from colorlib.data.sources import everything, joined, left_out, photos
+from colorlib.data.packed import NEAR_GRAY, Packed, pack, unreadable
+from colorlib.data.sources import division, everything, joined, left_out, photos
+from colorlib.rows import Progress
 
 __all__ = [
+    "NEAR_GRAY",
     "SPLITS",
     "Packed",
     "Photo",
+    "Progress",
     "UnreadablePhotos",
     "atomic_folder",
     "cache_dir",
     "data_dir",
     "data_sets",
-    "decode",
+    "division",
     "download",
     "everything",
     "joined",

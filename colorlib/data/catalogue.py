@@ -1,17 +1,48 @@
 """The data sets that are known by name: `catalogue.toml`, read and looked up."""
 
 import csv
+import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from colorlib.data.cache import cache_dir, data_dir
-from colorlib.data.folders import Photo, folder_splits, hash_of, some_of
+from colorlib.cache import cache_dir, data_dir
+from colorlib.data import hashes
+from colorlib.data.folders import SPLITS, Photo, folder_splits, layout, some_of
 from colorlib.errors import ColorlibError, NotHere
 from colorlib.tables import table
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a split is chosen from an archive, by the MD5 of the names in it; see the table."""
+
+    published: Sequence[str]
+    count: int
+    digest: str
+    skip: int = 0
+
+    def name_in_archive(self, file: str) -> str | None:
+        """The published name of a file; None if the rule is not for such files."""
+        pattern, template = self.published
+        match = re.fullmatch(pattern, file)
+        return match and match.expand(template)
+
+    def order(self, files: Iterable[str]) -> list[str]:
+        """The files that the rule is for, in its order."""
+        names = {file: name for file in files if (name := self.name_in_archive(file))}
+        return sorted(names, key=lambda file: hashlib.md5(names[file].encode()).digest())
+
+    def chosen(self, members: Iterable[str]) -> dict[str, str]:
+        """File -> its name in the archive, of those that the rule chooses there."""
+        files = {Path(name).name: name for name in members}
+        ours = [file for file, name in files.items() if self.name_in_archive(file) == name]
+        return {file: files[file] for file in self.order(ours)[self.skip : self.skip + self.count]}
 
 
 @dataclass(frozen=True)
@@ -22,14 +53,28 @@ class DataSet:
     about: str
     licence: str
     folder: str
+    pixels: str = ""
+    source: str = ""
+    citation: str = ""
     package: str | None = None
+    by_split: bool = False
+    url: str | None = None
+    checksum: str | None = None
+    megabytes: int | None = None
+    published: Sequence[str] | None = None
+    hyphens: bool = False
+    division: str = "by SHA-256, as any folder: a tenth for testing, a tenth for validation"
     splits: str | None = None
     category: str | None = None
     prefix: str = ""
     verified: bool = True
-    url: str | None = None
+    by_md5: dict[str, Rule] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     remedy: str | None = None
     aliases: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
 
     def root(self) -> Path | None:
         """The folder that holds the photographs; None if it is not on this machine."""
@@ -44,6 +89,10 @@ class DataSet:
                 return root / self.folder
         return None
 
+    def path(self, root: Path, file: str, split: str) -> Path:
+        """Where a file of a split lies."""
+        return root / split / file if self.by_split else root / file
+
     def files(self) -> list[dict[str, str]]:
         """The rows of its table of splits, with ``file`` as the file is named in `root`."""
         assert self.splits is not None
@@ -52,6 +101,15 @@ class DataSet:
             for row in _rows(self.splits)
             if self.category is None or row["category"] == self.category
         ]
+
+    def photographs(self) -> dict[str, int]:
+        """How many photographs each split has, as far as that is known without them."""
+        if self.by_md5:
+            return {split: rule.count for split, rule in self.by_md5.items()}
+        if self.splits is None:
+            return self.counts
+        found = Counter(row["split"] for row in self.files())
+        return {split: found[split] for split in SPLITS}
 
     def photos(self, split: str) -> list[Photo]:
         """The photographs of a split; see `colorlib.data.photos`."""
@@ -66,15 +124,27 @@ class DataSet:
         """
         root = self.root()
         if root is None:
-            raise NotHere(f"the photographs of {self.name} are not here: {self._how_to_get()}")
-        if self.splits is None:
-            return folder_splits(root, splits)
+            raise NotHere(f"the photographs of {self.name} are not here: {self.how_to_get()}")
+        with hashes.remembered() as hash_of:
+            if self.by_md5:
+                return {split: self._by_rule(root, split, hash_of) for split in splits}
+            if self.splits is not None:
+                return self._by_table(root, splits, hash_of)
+        return folder_splits(layout(root), splits)
+
+    def _by_table(
+        self, root: Path, splits: Sequence[str], hash_of: Callable[[Path], str]
+    ) -> dict[str, list[Photo]]:
         found: dict[str, list[Photo]] = {split: [] for split in splits}
         wrong: dict[str, str] = {}  # file -> why, in a sentence
         for row in self.files():
             if row["split"] in found:
+                path = self.path(root, row["file"], row["split"])
                 try:
-                    found[row["split"]].append(self._photo(root, row))
+                    sha256 = _there(path, hash_of)
+                    if self.verified and not sha256.startswith(row["sha256"]):
+                        raise ColorlibError(f"{path} differs from the published file")
+                    found[row["split"]].append(Photo(row["file"], path, sha256))
                 except ColorlibError as error:
                     wrong[row["file"]] = str(error)
         if wrong:
@@ -82,26 +152,97 @@ class DataSet:
             if len(wrong) > 1:
                 names = some_of(list(wrong))
                 sentence = f"{len(wrong)} files in {root} are missing or not as published: {names}"
-            remedy = self.remedy or (
-                f"delete {root} and run 'colorlib download {self.name}'" if self.url else None
-            )
-            raise ColorlibError(f"{sentence}: {remedy}" if remedy else sentence)
+            raise self._fault(root, sentence)
         return found
 
-    def _photo(self, root: Path, row: dict[str, str]) -> Photo:
-        path = root / row["file"]
-        if not os.path.isfile(path):
-            raise ColorlibError(f"{path} is missing")
-        sha256 = hash_of(path)
-        if self.verified and sha256 != row["sha256"]:
-            raise ColorlibError(f"{path} differs from the published file")
-        return Photo(row["file"], path, sha256)
+    def _by_rule(
+        self, root: Path, split: str, hash_of: Callable[[Path], str]
+    ) -> list[Photo]:
+        rule, folder = self.by_md5[split], self.path(root, "", split)
+        try:
+            files = rule.order(os.listdir(folder))
+        except OSError as error:
+            why = error.strerror or error
+            raise self._fault(root, f"{folder} cannot be read ({why})") from error
+        photos = [Photo(file, folder / file, _there(folder / file, hash_of)) for file in files]
+        digest = hashlib.sha256(b"".join(bytes.fromhex(photo.sha256) for photo in photos))
+        if len(photos) != rule.count or digest.hexdigest() != rule.digest:
+            count = f" ({len(photos)}, not {rule.count})" if len(photos) != rule.count else ""
+            sentence = f"{folder} does not hold the published photographs of {self.name}{count}"
+            raise self._fault(root, sentence)
+        return photos
 
-    def _how_to_get(self) -> str:
+    def _fault(self, root: Path, sentence: str) -> ColorlibError:
+        """An error that says what to do, too."""
+        again = f"delete {root} and run 'colorlib download {self.name}'" if self.url else None
+        remedy = self.remedy or again
+        return ColorlibError(f"{sentence}: {remedy}" if remedy else sentence)
+
+    def wanted(self, members: Sequence[str]) -> dict[tuple[str, str], str]:
+        """(split, file) -> its name in an archive, of all files of the data set.
+
+        Args:
+            members: the names in the archive.
+
+        Raises:
+            ColorlibError: the archive lacks some.
+        """
+        if self.by_md5:
+            found = {
+                (split, file): name
+                for split, rule in self.by_md5.items()
+                for file, name in rule.chosen(members).items()
+            }
+            if len(found) != sum(rule.count for rule in self.by_md5.values()):
+                raise ColorlibError(
+                    f"the archive lacks photographs of {self.name}: "
+                    "it is not the published collection"
+                )
+            return found
+        known = {self._key(name): name for name in members}
+        found, lacking = {}, []
+        for row in self.files():
+            name = known.get(self._name_in_archive(row["file"]))
+            if name is None:
+                lacking.append(row["file"])
+            else:
+                found[row["split"], row["file"]] = name
+        if lacking:
+            raise ColorlibError(
+                f"the archive lacks {some_of(lacking)}: it is not the published collection"
+            )
+        return found
+
+    def _key(self, member: str) -> str:
+        """By what of its name a file in the archive is known: all, or the last part."""
+        return member if self.published else Path(member).name
+
+    def _name_in_archive(self, file: str) -> str:
+        if not self.published:
+            return file
+        pattern, template = self.published
+        name = re.sub(pattern, template, file)
+        return name.replace("-", "/") if self.hyphens else name
+
+    def cost(self) -> str | None:
+        """What a download would cost, in words; None if there is none."""
+        if self.url is None:
+            return None
+        return f"{self.megabytes} MB to get" if self.megabytes else "to get"
+
+    def how_to_get(self) -> str:
+        """What to do to have it here."""
         if self.package is not None:
             return self.remedy or f"install {self.package}"
         point = f"point COLORLIB_DATA at a folder that holds {self.folder}"
         return f"run 'colorlib download {self.name}', or {point}" if self.url else point
+
+
+def _there(path: Path, hash_of: Callable[[Path], str]) -> str:
+    """SHA-256 of a file that must be there."""
+    if not os.path.isfile(path):
+        raise ColorlibError(f"{path} is missing")
+    return hash_of(path)
 
 
 @cache
@@ -113,7 +254,9 @@ def data_sets() -> dict[str, DataSet]:
         fields = {key: value for key, value in entry.items() if key != "collection"}
         if "collection" in entry:
             fields = read["collections"][entry["collection"]] | fields
-        found[name] = DataSet(name, **fields | {"aliases": tuple(entry.get("aliases", ()))})
+        rules = {split: Rule(**rule) for split, rule in fields.pop("by_md5", {}).items()}
+        aliases = tuple(fields.pop("aliases", ()))
+        found[name] = DataSet(name, by_md5=rules, aliases=aliases, **fields)
     return found
 
 

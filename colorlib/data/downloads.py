@@ -1,15 +1,22 @@
 """Data sets by download; every file is verified by its hash."""
 
+import gzip
 import hashlib
+import lzma
+import os
+import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import requests
 
-from colorlib.data.cache import atomic_folder, cache_dir
+from colorlib.cache import atomic_folder, cache_dir
+from colorlib.data import torchvision_sets
 from colorlib.data.catalogue import DataSet, data_sets, find
 from colorlib.errors import ColorlibError
+from colorlib.files import user_path
 
 
 def download(name: str, url: str | None = None, progress: bool = True) -> Path:
@@ -19,8 +26,8 @@ def download(name: str, url: str | None = None, progress: bool = True) -> Path:
     it is complete, or not at all; a failed call can simply be repeated.
 
     Args:
-        name: such as ``open-country``.
-        url: the archive, a zip file; by default the published one.
+        name: such as ``open-country``; or ``torchvision:`` and one of torchvision's data sets.
+        url: the archive, by its address or as a file; by default the published one.
         progress: show a progress bar.
 
     Returns:
@@ -28,18 +35,25 @@ def download(name: str, url: str | None = None, progress: bool = True) -> Path:
 
     Raises:
         ColorlibError: no such data set or one that cannot be downloaded, no
-            network, an incomplete transfer, an archive that is damaged or does
-            not hold the published files.
+            network, an incomplete transfer, an archive that is damaged, differs from the
+            published one or does not hold the published files.
     """
+    if torchvision_sets.is_one(name):
+        return torchvision_sets.find(name).download(progress)
     data_set = find(name) if isinstance(name, str) else None
     if data_set is None or data_set.url is None:
         known = ", ".join(name for name, entry in data_sets().items() if entry.url)
-        raise ColorlibError(f"cannot download {str(name)!r}; there is {known}")
+        raise ColorlibError(
+            f"cannot download {str(name)!r}; there is {known}, and torchvision:NAME"
+        )
     if folder := data_set.root():
         return folder
     folder = cache_dir() / data_set.folder
+    url = url or data_set.url
     with atomic_folder(folder) as partial:
-        archive = _fetch(url or data_set.url, partial.parent, progress)
+        file = user_path(url)
+        archive = file if os.path.isfile(file) else _fetch(url, partial.parent, progress)
+        _verify(archive, url, data_set)
         _extract(archive, data_set, partial)
     return folder
 
@@ -47,11 +61,11 @@ def download(name: str, url: str | None = None, progress: bool = True) -> Path:
 def _fetch(url: str, folder: Path, progress: bool) -> Path:
     import pooch  # here: it brings a progress bar that writes a warning into notebooks
 
-    pooch.get_logger().setLevel("WARNING")  # each file's hash is checked after unpacking
+    pooch.get_logger().setLevel("WARNING")  # the archive is verified afterwards
     try:
         return Path(
             pooch.retrieve(
-                url, known_hash=None, fname="archive.zip", path=folder, progressbar=progress
+                url, known_hash=None, fname="archive", path=folder, progressbar=progress
             )
         )
     except (requests.ConnectionError, requests.Timeout) as error:
@@ -65,20 +79,56 @@ def _fetch(url: str, folder: Path, progress: bool) -> Path:
         raise ColorlibError(f"{url} is no address from which files can be fetched") from error
 
 
+def _verify(archive: Path, url: str, data_set: DataSet) -> None:
+    """Compare the archive with its published checksum, if there is one."""
+    if data_set.checksum is None:
+        return
+    algorithm, _, digest = data_set.checksum.partition(":")
+    with open(archive, "rb") as file:
+        if hashlib.file_digest(file, algorithm).hexdigest() != digest:
+            raise ColorlibError(
+                f"{url} differs from the published archive of {data_set.name} ({algorithm} "
+                f"{digest}): try again, or give another address"
+            )
+
+
 def _extract(archive: Path, data_set: DataSet, folder: Path) -> None:
     """Write the published files of a data set, and no others, from the archive."""
     try:
-        with zipfile.ZipFile(archive) as bundle:
-            members = {Path(name).name: name for name in bundle.namelist()}
-            for row in data_set.files():
-                name = row["file"]
-                if name not in members:
-                    raise ColorlibError(
-                        f"the archive lacks {name}: it is not the published collection"
-                    )
-                content = bundle.read(members[name])
-                if hashlib.sha256(content).hexdigest() != row["sha256"]:
-                    raise ColorlibError(f"{name} in the archive differs from the published file")
-                (folder / name).write_bytes(content)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        wanted: dict[str, list[tuple[str, str]]] = {}  # name in the archive -> splits and files
+        for place, name in data_set.wanted(_names(archive)).items():
+            wanted.setdefault(name, []).append(place)
+        known = {} if data_set.by_md5 else {row["file"]: row["sha256"] for row in data_set.files()}
+        for name, content in _contents(archive, set(wanted)):
+            for split, file in wanted[name]:
+                if not hashlib.sha256(content).hexdigest().startswith(known.get(file, "")):
+                    raise ColorlibError(f"{file} in the archive differs from the published file")
+                path = data_set.path(folder, file, split)
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
+    except (
+        zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError
+    ) as error:
         raise ColorlibError("the downloaded archive is damaged: try again") from error
+
+
+def _names(archive: Path) -> list[str]:
+    """The names of the files in an archive."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as bundle:
+            return bundle.namelist()
+    with tarfile.open(archive) as bundle:
+        return [member.name.removeprefix("./") for member in bundle if member.isfile()]
+
+
+def _contents(archive: Path, names: set[str]) -> Iterator[tuple[str, bytes]]:
+    """The files of an archive that have these names, and what is in them."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as bundle:
+            yield from ((name, bundle.read(name)) for name in bundle.namelist() if name in names)
+        return
+    with tarfile.open(archive) as bundle:
+        for member in bundle:
+            name = member.name.removeprefix("./")
+            if name in names and (file := bundle.extractfile(member)):
+                yield name, file.read()

@@ -3,23 +3,29 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
-from colorlib import lab
-from colorlib.data.cache import atomic_folder, cache_dir
+from colorlib import lab, rows
+from colorlib.cache import atomic_folder, cache_dir
 from colorlib.data.folders import Photo, UnreadablePhotos, some_of
 from colorlib.errors import ColorlibError
-from colorlib.files import read, upright
+from colorlib.files import squares
+from colorlib.rows import Progress
 
 Which = slice | Sequence[int] | Sequence[bool] | np.ndarray | Tensor
 """Some of N photographs: their positions, in -N..N-1, a slice, or a mask of N booleans."""
+
+
+NEAR_GRAY = 3.0
+"""Lab units: a photograph whose mean chroma is lower teaches a network to predict gray. The
+eye tells two even areas apart from about 2.3 units on."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,9 @@ class Packed:
         names: the photographs' names, in order.
         key: SHA-256 over content, order and size, and over what the embeddings depend on.
         index: the rows of `pixels` that this object stands for, in order.
-        embeddings: (N, 2, E) float32, what a global prior makes of each
-            photograph and of its mirror image (`priors.embed`); or None.
+        embeddings: (N, E), what a global prior makes of each photograph
+            (`priors.embed`); or None.
+        mirrored_embeddings: (N, E), what it makes of their mirror images; or None.
         skipped: the photographs that `pack` left out because they cannot be read.
         pixels_key: like `key`, without the embeddings; by default `key`.
 
@@ -47,6 +54,7 @@ class Packed:
     key: str
     index: np.ndarray
     embeddings: np.ndarray | None = None
+    mirrored_embeddings: np.ndarray | None = None
     skipped: tuple[Photo, ...] = ()
     pixels_key: str = ""
 
@@ -99,26 +107,45 @@ class Packed:
             which: all by default.
             mirrored: those of the mirror images; an array of B booleans chooses for each.
             device: where the result lies.
+
+        Raises:
+            ValueError: there are none of mirror images.
         """
         if self.embeddings is None:
             return None
         rows = self.index[self._positions(which)]
-        found = self.embeddings[rows, np.asarray(mirrored, int)]  # a copy
-        return torch.from_numpy(found).to(device)
+        found = self.embeddings[rows]  # a copy
+        swapped = np.broadcast_to(mirrored, len(rows))
+        if swapped.any():
+            if self.mirrored_embeddings is None:
+                raise ValueError("there are no embeddings of mirror images: embed them, too")
+            found[swapped] = self.mirrored_embeddings[rows[swapped]]
+        return torch.from_numpy(found).float().to(device)
 
-    def with_embeddings(self, embeddings: np.ndarray) -> "Packed":
-        """The same photographs with embeddings (N, 2, E), one row for each of `pixels`.
+    def with_embeddings(
+        self, embeddings: np.ndarray, mirrored: np.ndarray | None = None
+    ) -> "Packed":
+        """The same photographs with embeddings, (N, E), one row for each of `pixels`.
+
+        Args:
+            embeddings: of the photographs.
+            mirrored: of their mirror images, which need them if they are trained on.
 
         Raises:
             ValueError: another number of rows.
         """
-        if embeddings.shape[:2] != (len(self.pixels), 2):
-            raise ValueError(
-                f"embeddings must have shape ({len(self.pixels)}, 2, E), not {embeddings.shape}"
-            )
         key = hashlib.sha256(self.key.encode())
-        key.update(np.ascontiguousarray(embeddings).data)
-        return replace(self, key=key.hexdigest(), embeddings=embeddings)
+        for found in (embeddings, mirrored):
+            if found is None:
+                continue
+            if found.ndim != 2 or len(found) != len(self.pixels):
+                raise ValueError(
+                    f"embeddings must have shape ({len(self.pixels)}, E), not {found.shape}"
+                )
+            key.update(np.ascontiguousarray(found).data)
+        return replace(
+            self, key=key.hexdigest(), embeddings=embeddings, mirrored_embeddings=mirrored
+        )
 
     def select(self, which: Which) -> "Packed":
         """The same photographs, fewer or in another order; nothing is copied."""
@@ -134,22 +161,35 @@ class Packed:
         return [hashlib.sha256(key.encode() + step).hexdigest() for key in keys]
 
     def mirrored(self) -> "Packed":
-        """The same photographs, left and right exchanged."""
-        embeddings = None if self.embeddings is None else self.embeddings[:, ::-1]
-        return self._turned("mirrored", self.pixels[:, :, ::-1], embeddings)
+        """The same photographs, left and right exchanged.
+
+        Raises:
+            ValueError: there are embeddings, but none of mirror images.
+        """
+        if self.embeddings is not None and self.mirrored_embeddings is None:
+            raise ValueError("there are no embeddings of mirror images: embed them, too")
+        pixels = self.pixels[:, :, ::-1]
+        return self._turned("mirrored", pixels, self.mirrored_embeddings, self.embeddings)
 
     def upside_down(self, embeddings: np.ndarray | None = None) -> "Packed":
         """The same photographs, top and bottom exchanged.
 
         Args:
-            embeddings: what the prior makes of them, (N, 2, E); see `priors.embed`.
+            embeddings: what the prior makes of them, (N, E); see `priors.embed`.
         """
         return self._turned("upside down", self.pixels[:, ::-1], embeddings)
 
-    def _turned(self, how: str, pixels: np.ndarray, embeddings: np.ndarray | None) -> "Packed":
+    def _turned(
+        self,
+        how: str,
+        pixels: np.ndarray,
+        embeddings: np.ndarray | None,
+        mirrored: np.ndarray | None = None,
+    ) -> "Packed":
         key, pixels_key = self._keys_after(f" {how}".encode())
         return replace(
-            self, pixels=pixels, key=key, embeddings=embeddings, pixels_key=pixels_key
+            self, pixels=pixels, key=key, embeddings=embeddings, mirrored_embeddings=mirrored,
+            pixels_key=pixels_key,
         )
 
     def chroma(self) -> np.ndarray:
@@ -157,8 +197,22 @@ class Packed:
 
         About 0 for a gray photograph, 10 to 30 for most colour ones.
         """
-        ab = (self.lab([i])[0, 1:] for i in range(len(self)))  # much faster than norm(dim=0)
-        return np.array([torch.hypot(a, b).mean().item() for a, b in ab])
+        found = [torch.hypot(*photos.lab()[:, 1:].unbind(1)).mean((1, 2)) for photos in self.some()]
+        return torch.cat(found).numpy()
+
+    def near_gray(self) -> np.ndarray:
+        """Whether each photograph is near-gray: its `chroma` is below `NEAR_GRAY`; shape (N,)."""
+        return self.chroma() < NEAR_GRAY
+
+    def some(self, pixels: int = 2**18) -> Iterator["Packed"]:
+        """The photographs, a few at a time.
+
+        Args:
+            pixels: how many they have together, so that it takes little memory.
+        """
+        step = max(1, pixels // self.size**2)
+        for start in range(0, len(self), step):
+            yield self.select(slice(start, start + step))
 
     def colourful(self, least: float) -> "Packed":
         """Only the photographs whose mean chroma is at least `least` Lab units.
@@ -178,14 +232,15 @@ class Packed:
 def pack(
     items: Sequence[Photo],
     size: int,
-    progress: Callable[[Iterable], Iterable] = iter,
+    progress: Progress = iter,
     skip_damaged: bool = False,
 ) -> Packed:
     """Decode photographs once, to a fixed size, into a memory-mapped file.
 
     A photograph is turned upright (EXIF), its shorter side resized to `size`
     (bicubic, antialiased), its middle cut out. The file lies in the cache
-    under a key of content and size, so a second call reads it at once.
+    under a key of content and size, so a second call reads it at once. What takes
+    longer than a second is done by all cores; after an interrupt it goes on where it was.
 
     Args:
         items: what `photos` returned; lists may be added together.
@@ -205,8 +260,8 @@ def pack(
     if size < 8:
         raise ColorlibError(f"photographs cannot be packed at {size} pixels: 8 is the least")
     key = _key(items, size)
-    file = _folder(key) / "pixels.npy"
-    if not os.path.isfile(file):
+    file = _folder(key) / _PIXELS
+    if not file.is_file():
         try:
             _check_known_damage(items, size)
             _write_pack(items, size, progress)
@@ -235,6 +290,9 @@ def unreadable(damaged: Mapping[Photo, str], total: int) -> UnreadablePhotos:
     return UnreadablePhotos(message, [photo.path for photo in damaged])
 
 
+_PIXELS = "pixels.npy"
+
+
 def _folder(key: str) -> Path:
     # "packed" is version 0.1's, which misread images of other numbers than 8 bits.
     return cache_dir() / "packed-2" / key
@@ -247,7 +305,7 @@ def _key(items: Sequence[Photo], size: int) -> str:
     return digest.hexdigest()
 
 
-def _write_pack(items: Sequence[Photo], size: int, progress: Callable) -> None:
+def _write_pack(items: Sequence[Photo], size: int, progress: Progress) -> None:
     """Decode photographs into the cache.
 
     Raises:
@@ -255,29 +313,23 @@ def _write_pack(items: Sequence[Photo], size: int, progress: Callable) -> None:
             without them, and those are remembered for `_check_known_damage`.
     """
     key = _key(items, size)
-    damaged: dict[Photo, str] = {}
-    with atomic_folder(_folder(key)) as partial:
-        path = partial / "pixels.npy"
-        with open(path, "wb") as file:
-            shape = (len(items), size, size, 3)
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            start = file.tell()
-            for photo in progress(items):
-                try:
-                    file.write(decode(photo.path, size).tobytes())
-                except ColorlibError as error:
-                    damaged[photo] = str(error)
-        if damaged:
-            good = [photo for photo in items if photo not in damaged]
-            if good:
-                pixels = np.memmap(path, np.uint8, "r", start, (len(good), size, size, 3))
-                with atomic_folder(_folder(_key(good, size))) as folder:
-                    np.save(folder / "pixels.npy", pixels)
-                with atomic_folder(_folder(f"{key}-damaged")) as folder:
-                    positions = [i for i, photo in enumerate(items) if photo in damaged]
-                    np.save(folder / "positions.npy", positions)
-            raise unreadable(damaged, len(items))
+    kind = rows.Kind(_PIXELS, (size, size, 3), "|u1", chunk=32, threads=False)
+    paths, make = [str(photo.path) for photo in items], partial(squares, size)
+    failed = rows.fill(_folder(key), kind, paths, make, progress)
+    if failed:
+        good = [i for i in range(len(items)) if i not in failed]
+        if good:
+            pixels = rows.unfinished(_folder(key), kind, len(items))
+            rows.fill(
+                _folder(_key([items[i] for i in good], size)),
+                kind._replace(threads=True),
+                good,
+                lambda some: (pixels[some], {}),
+            )
+            with atomic_folder(_folder(f"{key}-damaged")) as folder:
+                np.save(folder / "positions.npy", list(failed))
+        rows.discard(_folder(key))
+        raise unreadable({items[i]: why for i, why in failed.items()}, len(items))
 
 
 def _check_known_damage(items: Sequence[Photo], size: int) -> None:
@@ -289,19 +341,8 @@ def _check_known_damage(items: Sequence[Photo], size: int) -> None:
     folder = _folder(f"{_key(items, size)}-damaged")
     if not os.path.isdir(folder):
         return
-    damaged: dict[Photo, str] = {}
-    known = dict.fromkeys(items[i] for i in np.load(folder / "positions.npy"))
-    for photo in known:
-        try:
-            decode(photo.path, size)
-        except ColorlibError as error:
-            damaged[photo] = str(error)
-    if len(damaged) == len(known):
-        raise unreadable(damaged, len(items))
+    known = list(dict.fromkeys(items[i] for i in np.load(folder / "positions.npy")))
+    _, problems = squares(size, [photo.path for photo in known])
+    if len(problems) == len(known):
+        raise unreadable({known[i]: why for i, why in problems.items()}, len(items))
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def decode(path: Path, size: int) -> np.ndarray:
-    """The middle square of a photograph as (S, S, 3) uint8, as `pack` keeps it."""
-    rgb = upright(read(path))
-    return np.asarray(ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC))

@@ -5,22 +5,30 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from colorlib.data.cache import data_dir
-from colorlib.data.catalogue import DataSet, find, names
+from colorlib.cache import data_dir
+from colorlib.data import torchvision_sets
+from colorlib.data.catalogue import DataSet, find
 from colorlib.data.folders import (
     SPLITS,
+    Layout,
     Photo,
+    describe,
     describe_left_out,
     everything_in,
     folder_splits,
     layout,
+    listed,
 )
+from colorlib.data.torchvision_sets import TorchvisionSet
 from colorlib.errors import ColorlibError, NotHere
 from colorlib.files import user_path
 
 Source = str | os.PathLike[str]
-"""The name of a data set (`names`), or a folder. A `Path`, and a string with a slash, such as
-``./samples``, is always a folder; a leading ``~`` is the home folder."""
+"""The name of a data set (`names`), ``torchvision:`` and the name of one of torchvision's, a
+folder, or a text file that lists photographs. A `Path`, and a string with a slash, such as
+``./samples``, is always a folder or file; a leading ``~`` is the home folder."""
+
+_LISTS = (".txt", ".lst", ".list")
 
 
 def photos(data: Source, split: str) -> list[Photo]:
@@ -30,12 +38,16 @@ def photos(data: Source, split: str) -> list[Photo]:
         data: the name of a data set (`names`), which is looked for in
             ``COLORLIB_DATA`` and among what `download` has fetched; or a
             folder, by its path or by its name in ``COLORLIB_DATA``. A `Path`,
-            and a string with a slash such as ``./samples``, is always a folder.
+            and a string with a slash such as ``./samples``, is always a folder. Or a text file
+            (.txt) that lists photographs, one path a line. Or a data set of
+            torchvision, such as ``torchvision:Imagenette,size=160px``, which is
+            downloaded if it is not here.
         split: ``train``, ``val`` (validation) or ``test``.
 
     A folder may hold a folder for each split: ``train`` or ``training``;
     ``val``, ``valid``, ``validation`` or ``dev``; ``test`` or ``testing``;
-    capitals do not matter, and ``set`` and a number may follow. Without one for
+    capitals do not matter, and ``set`` and a number may follow. Further down, such
+    folders count if two of them lie side by side. Without one for
     training, all that is in none of the others is trained on. A validation or
     test split that is missing is a tenth of the training photographs, in
     the order of their SHA-256, so that names and dates do not matter. A file
@@ -65,7 +77,7 @@ def everything(data: Source) -> tuple[list[Photo], str | None]:
     source = _resolve(data)
     if isinstance(source, DataSet):
         return source.photos("test"), "test"
-    return everything_in(source)
+    return everything_in(_layout(source))
 
 
 def joined(data: Sequence[Source], split: str) -> list[Photo]:
@@ -83,7 +95,7 @@ def joined(data: Sequence[Source], split: str) -> list[Photo]:
     """
     _check_split(split)
     sources = list(map(_resolve, data))
-    keys = [source if isinstance(source, DataSet) else os.path.realpath(source)
+    keys = [os.path.realpath(source) if isinstance(source, Path) else str(source)
             for source in sources]
     different = dict(zip(keys, sources, strict=True))
     before = {"train": ["val", "test"], "val": ["test"], "test": []}[split]
@@ -100,20 +112,36 @@ def left_out(data: Source) -> str | None:
     As in "left out: 2 files that are no images (.txt 2), 3 photographs outside
     train/ and val/". A data set with published splits is no such folder.
     """
-    source = _resolve(data)
-    if isinstance(source, DataSet):
-        root = source.root()
-        if source.splits is not None or root is None:
-            return None
-        source = root
-    return describe_left_out(layout(source))
+    source = _as_divided(_resolve(data))
+    return None if isinstance(source, DataSet) else describe_left_out(_layout(source))
 
 
-def _splits(source: DataSet | Path, splits: Sequence[str]) -> dict[str, list[Photo]]:
+def division(data: Source) -> str:
+    """How photographs are divided, in a line; as in "split folders train/ and val/; ..."."""
+    source = _as_divided(_resolve(data))
+    return source.division if isinstance(source, DataSet) else describe(_layout(source))
+
+
+def _as_divided(source: DataSet | TorchvisionSet | Path) -> DataSet | TorchvisionSet | Path:
+    """A data set that is divided as any folder is, as that folder."""
+    if isinstance(source, DataSet) and not (source.splits or source.by_md5):
+        return source.root() or source
+    return source
+
+
+def _layout(source: TorchvisionSet | Path) -> Layout:
+    if isinstance(source, TorchvisionSet):
+        return source.layout()
+    return listed(source) if os.path.isfile(source) else layout(source)
+
+
+def _splits(
+    source: DataSet | TorchvisionSet | Path, splits: Sequence[str]
+) -> dict[str, list[Photo]]:
     """The photographs of some splits; each file is read once."""
     if isinstance(source, DataSet):
         return source.photos_of(splits)
-    return folder_splits(source, splits)
+    return folder_splits(_layout(source), splits)
 
 
 def _check_split(split: str) -> None:
@@ -121,8 +149,10 @@ def _check_split(split: str) -> None:
         raise ColorlibError(f"no split named {split!r}; there is {', '.join(SPLITS)}")
 
 
-def _resolve(data: Source) -> DataSet | Path:
-    """The data set of that name, or else the folder; a warning if both are there."""
+def _resolve(data: Source) -> DataSet | TorchvisionSet | Path:
+    """The data set of that name, or else the folder or list; a warning if both are there."""
+    if torchvision_sets.is_one(data):
+        return torchvision_sets.find(str(data))
     path = user_path(os.fspath(data))
     known = find(data) if isinstance(data, str) else None
     folders = [path] if str(data) else []
@@ -142,13 +172,18 @@ def _resolve(data: Source) -> DataSet | Path:
             )
         return known
     if not there:
+        for file in folders:
+            if os.path.isfile(file) and file.suffix.lower() in _LISTS:
+                return file
         if os.path.isfile(path):
-            raise NotHere(f"{path} is a file, not a folder of photographs")
+            raise NotHere(
+                f"{path} is a file, neither a folder of photographs nor a list of them (.txt)"
+            )
         if not isinstance(data, str) or os.sep in data:
             raise NotHere(f"there is no folder {path}")
         raise NotHere(
-            f"no data set or folder named {data!r}; there is {', '.join(names())}, or a folder "
-            "of photographs, also by its name in COLORLIB_DATA"
+            f"no data set or folder named {data!r}: 'colorlib data' lists the data sets, such as "
+            "samples, and a folder is named by its path or by its name in COLORLIB_DATA"
         )
     if len(there) > 1 and not _same(*there):
         warnings.warn(

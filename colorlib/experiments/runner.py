@@ -84,9 +84,14 @@ def perform(
 
 
 def _photographs(run: Run, prior: Prior | None, device: str) -> dict[str, Packed]:
-    """Each split, with the prior's embeddings."""
+    """Each split, with the prior's embeddings, and those of mirror images where they are used."""
+    settings = run.plan.settings
+    mirrored = {"train": settings is not None and settings.flip, "test": run.plan.compared}
     packs = {
-        split: packed(data.photos(run.data, split), run.plan.size, prior, device)
+        split: packed(
+            data.photos(run.data, split), run.plan.size, prior, device,
+            mirrored=mirrored.get(split, False),
+        )
         for split in data.SPLITS
     }
     if run.plan.photos is not None:

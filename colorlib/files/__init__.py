@@ -4,7 +4,7 @@ from colorlib.files import formats
 from colorlib.files.folders import Job, LeftOut, describe, jobs, plan, walk
 from colorlib.files.metadata import about
 from colorlib.files.paths import user_path
-from colorlib.files.reading import alpha, eight_bits, read, turned, upright
+from colorlib.files.reading import alpha, eight_bits, read, square, squares, turned, upright
 from colorlib.files.writing import save, write, write_table, write_text
 
 SUFFIXES: frozenset[str]
@@ -22,6 +22,8 @@ __all__ = [
     "plan",
     "read",
     "save",
+    "square",
+    "squares",
     "turned",
     "upright",
     "user_path",

@@ -9,20 +9,34 @@ MAY_NOT_BE_READ = "may not be read"
 
 def user_path(path: Path | str) -> Path:
     """A path as a person gave it, with a leading `~` or `~name` as that home folder."""
+    if isinstance(path, Path) and not str(path).startswith("~"):
+        return path
     return Path(os.path.expanduser(path))
 
 
-def why_unreadable(path: Path) -> str | None:
-    """Why a file cannot be opened, in a sentence; None if it can."""
+def why_no_file(path: Path) -> str | None:
+    """Why there is no file of that name to be opened, in a sentence; None if there is one."""
     try:
         if stat.S_ISREG(os.stat(path).st_mode):  # a pipe would block
-            open(path, "rb").close()
             return None
     except PermissionError:
         return f"{path} {MAY_NOT_BE_READ}"
     except (OSError, ValueError):
         pass
     return f"there is no file {path}"
+
+
+def why_unreadable(path: Path) -> str | None:
+    """Why a file cannot be opened, in a sentence; None if it can."""
+    if problem := why_no_file(path):
+        return problem
+    try:
+        open(path, "rb").close()
+    except PermissionError:
+        return f"{path} {MAY_NOT_BE_READ}"
+    except (OSError, ValueError):
+        return f"there is no file {path}"
+    return None
 
 
 def identities(*paths: Path) -> set[tuple[int, int]]:

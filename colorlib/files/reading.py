@@ -3,19 +3,19 @@
 import io
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import cast
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 from PIL.ExifTags import IFD, Base
 
 from colorlib.errors import ColorlibError
 from colorlib.files import formats
-from colorlib.files.paths import MAY_NOT_BE_READ, user_path, why_unreadable
+from colorlib.files.paths import MAY_NOT_BE_READ, user_path, why_no_file
 
 _TRANSPOSE = dict(zip(range(2, 9), (  # by EXIF orientation; 1 is upright
     Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
@@ -35,7 +35,7 @@ def read(path: Path | str) -> Image.Image:
             HEIC without `pillow-heif`.
     """
     path = user_path(path)
-    if problem := why_unreadable(path):
+    if problem := why_no_file(path):
         raise ColorlibError(problem)
     ignore_warnings()
     try:
@@ -52,8 +52,9 @@ def read(path: Path | str) -> Image.Image:
             with image:
                 image.load()
                 with suppress(Exception):  # damaged EXIF can fail in any way
-                    for part in (IFD.Exif, IFD.GPSInfo):  # while the file is open
-                        image.getexif().get_ifd(part)
+                    if exif := image.getexif():
+                        for part in (IFD.Exif, IFD.GPSInfo):  # while the file is open
+                            exif.get_ifd(part)
                 return image
     except ColorlibError:
         raise
@@ -90,6 +91,36 @@ def upright(image: Image.Image) -> Image.Image:
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def square(path: Path | str, size: int) -> np.ndarray:
+    """The middle square of a photograph, resized: (S, S, 3) uint8, sRGB.
+
+    Turned upright (EXIF); the shorter side is resized to `size` pixels (bicubic,
+    antialiased), the middle cut out.
+
+    Raises:
+        ColorlibError: as for `read`.
+    """
+    rgb = upright(read(path))
+    if rgb.size != (size, size):
+        rgb = ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC)
+    return np.asarray(rgb)
+
+
+def squares(size: int, paths: Sequence[Path | str]) -> tuple[np.ndarray, dict[int, str]]:
+    """The squares of several photographs.
+
+    Returns:
+        (N, S, S, 3) uint8, and why some cannot be read: position -> sentence; those are black.
+    """
+    rows, problems = np.zeros((len(paths), size, size, 3), np.uint8), {}
+    for i, path in enumerate(paths):
+        try:
+            rows[i] = square(path, size)
+        except ColorlibError as error:
+            problems[i] = str(error)
+    return rows, problems
 
 
 def turned(image: Image.Image, of: Image.Image | None = None) -> Image.Image:

@@ -232,6 +232,10 @@ def _check(
         raise ColorlibError("there are no photos to train on or none for validation")
     if settings.crop is not None and settings.scale is None and settings.crop > train.size:
         raise ColorlibError(f"a crop of {settings.crop} does not fit photos of {train.size}")
+    if settings.flip and train.embeddings is not None and train.mirrored_embeddings is None:
+        raise ColorlibError(
+            "to train with flip, the embeddings of mirror images are needed, too (mirrored=True)"
+        )
     visits = len(train) * settings.repeats
     smallest = visits // steps(visits, settings)  # photographs of the smallest batch
     if processes.count > smallest:

@@ -27,6 +27,22 @@ def data_dir() -> Path | None:
 
 
 @contextmanager
+def cannot_write(folder: Path) -> Iterator[None]:
+    """Errors of the file system become one sentence that names COLORLIB_CACHE.
+
+    Raises:
+        ColorlibError: that sentence.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ColorlibError(
+            f"{folder} cannot be written ({error.strerror or error}): "
+            "set COLORLIB_CACHE to a folder for such files"
+        ) from error
+
+
+@contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
     """Fill a folder atomically: it appears under its name when complete, or not at all.
 
@@ -42,7 +58,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     Raises:
         ColorlibError: the cache cannot be written.
     """
-    try:
+    with cannot_write(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".partial-") as partial:
             target = Path(partial) / folder.name
@@ -53,8 +69,3 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
             except OSError:
                 if not folder.is_dir():  # else another process was first
                     raise
-    except OSError as error:
-        raise ColorlibError(
-            f"{folder} cannot be written ({error.strerror or error}): "
-            "set COLORLIB_CACHE to a folder for such files"
-        ) from error

@@ -1,0 +1,167 @@
+"""``colorlib data``: which data sets there are, and what one of them holds."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from colorlib import __version__, provenance
+from colorlib.cli.common import PATH, SkipDamaged, as_json, can_go_on, note
+from colorlib.cli.photographs import packed
+from colorlib.errors import ColorlibError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from colorlib.data import Photo
+    from colorlib.data.catalogue import DataSet
+
+_ON_A_SHEET = 48
+
+
+def data(
+    name: Annotated[
+        str | None, typer.Argument(help="A data set, a folder, or a list of photos.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write a contact sheet of 48 photos to this image.", **PATH)
+    ] = None,
+    size: Annotated[int, typer.Option(help="Side at which photos are measured.")] = 64,
+    classes: Annotated[
+        bool,
+        typer.Option("--classes", help="Also what an ImageNet classifier says of the test photos."),
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers here, too.", **PATH)
+    ] = None,
+    skip_damaged: SkipDamaged = False,
+) -> None:
+    """List the data sets; or say what one holds: counts, colours, near-duplicates."""
+    from colorlib import breadth, files
+    from colorlib import data as data_sets
+    from colorlib.data.catalogue import find
+
+    if name is None:
+        if sheet or json_file or classes:
+            raise ColorlibError("--sheet, --classes and --json need the name of a data set")
+        _print_catalogue(list(data_sets.data_sets().values()))
+        return
+    for file in (sheet, json_file):
+        if file is not None and file.exists():
+            raise ColorlibError(f"{file} exists already and is not overwritten")
+    known = find(name)
+    if known is not None:
+        _print_entry(known)
+    print(f"division     {data_sets.division(name)}")
+    if text := data_sets.left_out(name):
+        note(text)
+    with can_go_on():
+        photos = _photographs(name)
+        sizes = {split: (part, size) for split, part in photos.items()}
+        packs = packed(sizes, None, "cpu", skip_damaged)
+        splits = breadth.summary(dict(zip(photos, packs, strict=True)))
+        found: dict[str, Any] = {"data": name, "size": size, "splits": splits}
+        if classes:
+            found["classes"] = _classes(photos.get("test") or next(iter(photos.values())))
+    _print_splits(splits)
+    if classes:
+        print(
+            "classes      test photos are spread over {effective:.0f} classes of the classifier; "
+            "its embeddings lie {spread:.1f} from their mean".format(**found["classes"])
+        )
+    if sheet is not None:
+        files.save(_contact_sheet(photos), sheet)
+    if json_file is not None:
+        found |= {"colorlib": __version__, "commit": provenance.commit()}
+        files.write_text(json_file, as_json(found))
+
+
+def _print_catalogue(entries: list["DataSet"]) -> None:
+    """A row for each data set: what is here, and what a download costs."""
+    print(f"{'':20}{'train':>7}{'val':>6}{'test':>6}  here")
+    for entry in entries:
+        counts = entry.photographs()
+        numbers = "".join(f"{counts.get(split, ''):>{width}}"
+                          for split, width in (("train", 7), ("val", 6), ("test", 6)))
+        here = "yes" if entry.root() else entry.cost() or "no"
+        print(f"{entry.name:20}{numbers}  {here:14}  {entry.about}")
+    print("\nAlso torchvision:NAME for a data set of torchvision, such as "
+          "torchvision:Imagenette,size=160px;\na folder of photos; a text file that lists some. "
+          "'colorlib data NAME' says more, and how to get it.")
+
+
+def _print_entry(entry: "DataSet") -> None:
+    root = entry.root()
+    rows = {
+        "about": entry.about, "pixels": entry.pixels, "source": entry.source,
+        "cite": entry.citation, "licence": entry.licence,
+        "here": str(root) if root else f"no: {entry.how_to_get()}",
+    }
+    for name, text in rows.items():
+        if text:
+            print(f"{name:12} {text}")
+
+
+def _photographs(name: str) -> dict[str, list["Photo"]]:
+    """The splits that there are.
+
+    Raises:
+        ColorlibError: there are none.
+    """
+    from colorlib.data import SPLITS, photos
+
+    found, errors = {}, []
+    for split in SPLITS:
+        try:
+            found[split] = photos(name, split)
+        except ColorlibError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    return found
+
+
+def _classes(photos: Sequence["Photo"]) -> dict[str, float]:
+    """What a classifier makes of photographs, in gray as networks are given them."""
+    import torch
+    from tqdm import tqdm
+
+    from colorlib import breadth, devices
+    from colorlib.priors import Prior, embed
+
+    bar = partial(tqdm, desc="classifying", leave=False)
+    embeddings = torch.from_numpy(embed(photos, Prior(), devices.find("auto"), bar).copy())
+    return {
+        "photographs": len(photos),
+        "effective": breadth.effective_classes(embeddings),
+        "spread": breadth.spread(embeddings),
+    }
+
+
+def _print_splits(splits: dict[str, dict[str, Any]]) -> None:
+    titles = ("photos", "chroma", "near-gray", "mean a", "mean b", "spread", "duplicates")
+    print(" " * 12 + "".join(f"{title:>11}" for title in titles))
+    for split, found in splits.items():
+        a, b = found["mean_colour"]
+        duplicates = found.get("near_duplicates", "")
+        print(f"{split:12}{found['photographs']:11}{found['chroma']:11.1f}{found['near_gray']:11}"
+              f"{a:11.1f}{b:11.1f}{found['colour_spread']:11.1f}{duplicates:>11}")
+    print("(chroma, a, b in Lab units; spread of the photos' mean colours; duplicates: photos with "
+          "a near-duplicate in train)")
+
+
+def _contact_sheet(photos: dict[str, list["Photo"]]) -> "Image.Image":
+    """Photographs from the beginning to the end of each split, in the order of the splits."""
+    import torch
+    from PIL import Image
+    from torchvision.utils import make_grid
+
+    from colorlib import files
+
+    every = [photo.path for part in photos.values() for photo in part]
+    step = max(1, len(every) // _ON_A_SHEET)
+    pixels, _ = files.squares(128, every[::step][:_ON_A_SHEET])
+    grid = make_grid(torch.from_numpy(pixels).movedim(-1, 1), nrow=8, pad_value=255)
+    return Image.fromarray(grid.movedim(0, -1).numpy())

@@ -1,0 +1,233 @@
+"""Arrays in the cache that take long to make: by all cores, in chunks, going on after a stop."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from io import BytesIO
+from multiprocessing import parent_process
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+from filelock import FileLock
+
+from colorlib.cache import cache_dir, cannot_write
+
+Make = Callable[[Sequence[Any]], tuple[np.ndarray, dict[int, str]]]
+"""Items -> a row for each, and why some of them have none: position -> sentence."""
+
+Progress = Callable[[Iterable], Iterable]
+"""Wraps what is iterated over, such as ``tqdm``; it has a length."""
+
+_ALONE = 2.0  # seconds of work for one core; for more, starting the others is worth it
+
+
+class Kind(NamedTuple):
+    """What an array is filled with.
+
+    Attributes:
+        name: of the file.
+        shape: of a row.
+        dtype: such as "|u1" or "<f4".
+        chunk: how many items are made at a time.
+        threads: whether chunks are made by threads of this process; else by processes.
+        most: how many chunks at once, at most.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    chunk: int
+    threads: bool
+    most: int | None = None
+
+
+def fill(
+    folder: Path, kind: Kind, items: Sequence[Any], make: Make, progress: Progress = iter
+) -> dict[int, str]:
+    """Fill ``folder / kind.name`` with a row for each item, unless it is there.
+
+    The folder appears when it is complete. Until then its chunks are in a
+    folder beside it, ``.partial``, where another call goes on. Of several processes that
+    want the same folder, one fills it and the others wait.
+
+    Args:
+        folder: in the cache.
+        kind: what it holds.
+        items: what rows are made from.
+        make: makes the rows of some items. If it is called in other
+            processes, it must be a function that they can import, or a
+            `functools.partial` of one.
+        progress: wraps the items, of which one is counted when it is made.
+
+    Returns:
+        Why some items have no row: position -> sentence. If there are such, the folder
+        does not appear; the others are in `unfinished`, until `discard` removes them.
+
+    Raises:
+        ColorlibError: the cache cannot be written.
+    """
+    path = folder / kind.name
+    if path.is_file():
+        return {}
+    with cannot_write(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        locks = cache_dir() / "locks"  # which stay: one that is removed could be taken twice
+        locks.mkdir(exist_ok=True)
+        with FileLock(locks / folder.name):
+            if path.is_file():
+                return {}
+            failed = _fill(_partial(folder), kind, items, make, progress)
+            if not failed:
+                (_partial(folder) / _LOG).unlink()
+                _partial(folder).rename(folder)
+    return failed
+
+
+_LOG = "done.jsonl"  # a line for each chunk that is written
+
+
+def _partial(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.partial")
+
+
+def discard(folder: Path) -> None:
+    """Remove what an unfinished `fill` has left."""
+    shutil.rmtree(_partial(folder), ignore_errors=True)
+
+
+def unfinished(folder: Path, kind: Kind, count: int) -> np.ndarray:
+    """What a `fill` with `count` items has made so far, memory-mapped; zero elsewhere."""
+    shape = (count, *kind.shape)
+    offset = len(_header(kind, count))
+    return np.memmap(_partial(folder) / kind.name, kind.dtype, "r", offset, shape)
+
+
+def _fill(
+    partial_folder: Path, kind: Kind, items: Sequence[Any], make: Make, progress: Progress
+) -> dict[int, str]:
+    partial_folder.mkdir(exist_ok=True)
+    path, log = partial_folder / kind.name, partial_folder / _LOG
+    starts = range(0, len(items), kind.chunk)
+    done = _read_log(log) if path.is_file() else {}
+    if not done:
+        log.unlink(missing_ok=True)
+        path.write_bytes(_header(kind, len(items)))
+    failed = {i: why for lines in done.values() for i, why in lines.items()}
+    write = partial(_write, path, kind, len(_header(kind, len(items))), make)
+    tasks = [
+        (start, items[start : start + kind.chunk]) for start in starts if start not in done
+    ]
+
+    def made() -> Iterator[int]:
+        """Each item when it is made."""
+        yield from (i for start in done for i in range(len(items[start : start + kind.chunk])))
+        with open(log, "a") as file:
+            for start, problems in _each(write, tasks, kind):
+                found = {start + i: why for i, why in problems.items()}
+                file.write(json.dumps([start, found]) + "\n")
+                file.flush()
+                failed.update(found)
+                yield from range(len(items[start : start + kind.chunk]))
+
+    for _ in progress(_Sized(made(), len(items))):
+        pass
+    return dict(sorted(failed.items()))
+
+
+class _Sized:
+    """An iterator that says how much will come, as progress bars want to know."""
+
+    def __init__(self, items: Iterator[int], count: int):
+        self._items, self._count = items, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        return self._items
+
+
+def _read_log(log: Path) -> dict[int, dict[int, str]]:
+    """Chunk -> why some of its items have no row; the last line may have been cut off."""
+    done = {}
+    for line in log.read_text().splitlines() if log.is_file() else ():
+        try:
+            start, problems = json.loads(line)
+        except ValueError:
+            break
+        done[start] = {int(i): why for i, why in problems.items()}
+    return done
+
+
+def _header(kind: Kind, count: int) -> bytes:
+    """That of a .npy file."""
+    file = BytesIO()
+    header = {"descr": kind.dtype, "fortran_order": False, "shape": (count, *kind.shape)}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue()
+
+
+def _write(
+    path: Path, kind: Kind, offset: int, make: Make, start: int, items: Sequence[Any]
+) -> tuple[int, dict[int, str]]:
+    """Make a chunk and write it; returns where it starts, and what `make` could not make."""
+    rows, problems = make(items)
+    content = np.ascontiguousarray(rows, kind.dtype)
+    # Not memory-mapped: there, a full disk ends the process (SIGBUS).
+    with open(path, "r+b") as file:
+        file.seek(offset + start * (content.nbytes // len(items)))
+        file.write(content.data)
+    return start, problems
+
+
+def _each(
+    write: Callable, tasks: Sequence[tuple[int, Sequence[Any]]], kind: Kind
+) -> Iterator[tuple[int, dict[int, str]]]:
+    """The results of all tasks: by this core, or by all if what is left takes it long."""
+    count, begun = _cores(kind), time.monotonic()
+    for done, task in enumerate(tasks, start=1):
+        yield write(*task)
+        left = (time.monotonic() - begun) / done * (len(tasks) - done)
+        if count > 1 and left > _ALONE:
+            break
+    else:
+        return
+    if kind.threads:
+        with ThreadPoolExecutor(count) as pool:  # which waits for threads that are at work
+            yield from pool.map(lambda task: write(*task), tasks[done:])
+    else:
+        pool = joblib.Parallel(count, return_as="generator")
+        call = joblib.delayed(partial(_in_worker, os.getpid(), write))
+        yield from pool(call(*task) for task in tasks[done:])
+
+
+def _in_worker(parent: int, write: Callable, start: int, items: Sequence[Any]):
+    """`write` in a process that was started for it."""
+    _end_with(parent)
+    return write(start, items)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process when its parent has been killed, which joblib's do not by themselves."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+def _cores(kind: Kind) -> int:
+    """How many chunks are made at once."""
+    if not kind.threads and parent_process() is not None:
+        return 1  # a process that may have none of its own
+    return min(joblib.cpu_count(), kind.most or os.cpu_count() or 1)
