@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from colorlib.data.catalogue import DataSet
 
 _ON_A_SHEET = 48
+_IN_A_PLOT = 400  # of the last split, whose mean colours are written
 
 
 def data(
@@ -42,6 +43,7 @@ def data(
     from colorlib import breadth, files
     from colorlib import data as data_sets
     from colorlib.data.catalogue import find
+    from colorlib.experiments.records import rounded
 
     if name is None:
         if sheet or json_file or classes:
@@ -63,6 +65,8 @@ def data(
         packs = packed(sizes, None, "cpu", skip_damaged)
         splits = breadth.summary(dict(zip(photos, packs, strict=True)))
         found: dict[str, Any] = {"data": name, "size": size, "splits": splits}
+        some = packs[-1].select(slice(_IN_A_PLOT))
+        found["mean_colours"] = breadth.mean_colours(some).tolist()
         if classes:
             found["classes"] = _classes(photos.get("test") or next(iter(photos.values())))
     _print_splits(splits)
@@ -75,7 +79,7 @@ def data(
         files.save(_contact_sheet(photos), sheet)
     if json_file is not None:
         found |= {"colorlib": __version__, "commit": provenance.commit()}
-        files.write_text(json_file, as_json(found))
+        files.write_text(json_file, as_json(rounded(found)))
 
 
 def _print_catalogue(entries: list["DataSet"]) -> None:
