@@ -11,9 +11,11 @@
 #
 # *What you will be able to do:* name the data sets of the paper and what
 # stands in for them here; split photographs into training, validation and
-# test, so that a result means something; pack thousands of photographs so
-# that training never waits for them; say why the classifier of chapter 4
-# must be shown gray. *Runs in* a quarter of a minute on two CPU cores.
+# test, so that a result means something; say how broad a data set is, and
+# whether its test photographs have copies among those to train on; pack
+# tens of thousands of photographs so that training never waits for them;
+# say why the classifier of chapter 4 must be shown gray. *Runs in* a
+# quarter of a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
@@ -32,13 +34,14 @@ if importlib.util.find_spec("colorlib") is None:
     )
 
 # %% tags=["hide-input"]
+import json
 import tempfile
 from pathlib import Path
 
 import torch
 from PIL import Image
 
-from colorlib import data, lab, metrics
+from colorlib import breadth, data, experiments, lab, metrics
 from colorlib.book import figures
 
 # %% [markdown]
@@ -57,15 +60,11 @@ from colorlib.book import figures
 # | the paper | training / testing | here |
 # | --- | --- | --- |
 # | MIT CVCL, open country | 361 / 50 | `open-country`: the class has 410 photographs, not 411; one published split, 360 / 50 |
-# | ImageNet subset | 60,000 / 500 | any ImageNet-style folder; the paper's list was never published |
+# | ImageNet subset | 60,000 / 500 | `imagenet64`: 60,000 / 2,000 of 200 ImageNet classes, at 64 x 64; the paper's list was never published |
 # | FloydHub Unsplash | 9,500 / 500 | the set is gone; any folder of photographs takes its place |
+# | | | `places` and `landscapes`: 6,000 / 1,000 each, broad and narrow, from one source |
 # | | | `samples`: 48 photographs that install with the book, so that every page can train for real without a download |
 # :::
-#
-# Later chapters also name `coast`, another class of the same MIT collection;
-# `open-country-64`, thumbnails of the paper's class; and
-# `imagenet_sample256`, one photograph each of 962 ImageNet classes (of the
-# other classes there was none in colour).
 #
 # The paper gives no list of files for any of its three sets (the split of
 # open country that we use was published by others). A result on
@@ -136,11 +135,144 @@ with tempfile.TemporaryDirectory() as folder:
         print(f"{split:5}", len(data.photos(folder, split)), "photos")
 
 # %% [markdown]
-# The originals of the paper's own class are one command away (`colorlib
-# download open-country`); each file is checked against its published
-# SHA-256 before it is used.
+# A folder that has split folders keeps them: `train`, `Validation`,
+# `test2017` and other usual names, also inside each class folder. `colorlib
+# train` says in a line what it found, what it left out and why, and which
+# photographs are near-gray.
 
 # %% [markdown]
+# ## A catalogue
+#
+# Data sets that the library knows by name are entries of a table,
+# `colorlib/data/catalogue.toml`: what it is, from where, under which
+# licence, with which checksum, divided by which rule. The lists and rules
+# are published with the library; the photographs are not ours to pass on.
+# `colorlib data` prints the table and what is here, `colorlib download
+# NAME` fetches a set from its publisher and verifies it.
+
+# %% tags=["hide-input"]
+figures.table(
+    ("name", "what it is", "native size", "train", "val", "test"),
+    (
+        (f"`{entry.name}`", entry.about, entry.pixels,
+         *(f"{count:,}" for count in entry.photographs().values()))
+        for entry in data.data_sets().values()
+    ),
+    "The data sets that are known by name. Besides them: the data sets of "
+    "torchvision (`torchvision:Imagenette`), folders, lists of files.",
+    "tbl-catalogue", words=3,
+)
+
+# %% [markdown]
+# What could be had decides what can be asked. *Open country* itself is here
+# only as thumbnails, in `open-country-64`. At 256 pixels there are a few
+# hundred photographs a class. Where there are tens of thousands, they are
+# small: Tiny ImageNet's have 64 pixels, those of MiniPlaces 128, *squeezed*
+# to a square by their publishers, so that in a photograph of 4:3
+# everything is a quarter narrower than it was. A network does not mind;
+# an eye may, and a network that is trained on them is given squeezed
+# photographs only.
+#
+# `imagenet64` is divided by a rule that anyone can run again: the published
+# names in the order of their MD5, the first 60,000 of the training part to
+# train on; 500 and 2,000 of the validation part to validate and to test.
+
+# %%
+entry = data.data_sets()["imagenet64"]
+names = [f"n01443537_{i}.JPEG" for i in range(500)]
+first = entry.by_md5["train"].order(names)[:3]
+for name in first:
+    print(entry.by_md5["train"].name_in_archive(name))
+
+# %% [markdown]
+# ## How broad is a data set?
+#
+# The paper trains on one narrow class, *open country*, and on ImageNet,
+# which shows anything, and finds the narrow one easier (section 3.6). To
+# compare narrow with broad fairly, nothing else should differ: `landscapes`
+# and `places` have the same source, size and number, and share no
+# photograph. What follows is read from recorded numbers (`colorlib data
+# NAME --classes --json`, in `results/photographs`).
+
+# %% tags=["hide-input"]
+measured = {
+    name: json.loads(
+        (experiments.RESULTS / "photographs" / f"{name}.json").read_text()
+    )
+    for name in ("open-country-64", "coast", "landscapes", "places",
+                 "imagenet64", "everyday")
+}
+
+# %% mystnb={"figure": {"caption": "The mean colours of up to 400 test photographs of four data sets, each point in its own colour. Landscapes lie along one line, from blue skies to yellow sand and fields; broad data sets fill the plane, red and green included.", "name": "fig-mean-colours"}, "image": {"alt": "Four scatter plots of mean a against mean b. Landscapes: a narrow cloud from blue below to yellow above. Places: a wider cloud that leans towards orange. Imagenet64: the widest. Everyday: wide, mostly brown and gray."}}
+figures.mean_colours({
+    name: measured[name]["mean_colours"]
+    for name in ("landscapes", "places", "imagenet64", "everyday")
+})
+
+# %% tags=["hide-input"]
+figures.table(
+    ("", "test photos", "mean chroma", "near-gray", "spread of mean colours",
+     "classes", "spread of embeddings"),
+    (
+        (f"`{name}`", f"{test['photographs']:,}", f"{test['chroma']:.1f}",
+         f"{100 * test['near_gray'] / test['photographs']:.1f} %",
+         f"{test['colour_spread']:.1f}", f"{said['effective']:.0f}",
+         f"{said['spread']:.1f}")
+        for name, found in measured.items()
+        for test, said in [(found["splits"]["test"], found["classes"])]
+    ),
+    "How broad test photographs are. Chroma and the spread of mean colours "
+    "(root mean squared distance from their centre) in Lab units; "
+    "near-gray: mean chroma below 3; classes: over how many the ImageNet "
+    "classifier of chapter 4, shown gray, spreads its answers (the "
+    "exponential of the entropy of their mean); spread of the embeddings: "
+    "as of the mean colours.",
+    "tbl-breadth",
+)
+
+# %% [markdown]
+# BREADTH-PROSE
+#
+# ## Near-duplicates
+#
+# A copy of a test photograph among the training photographs, resized or
+# compressed anew, has another SHA-256; the network could remember it all
+# the same. A *perceptual hash* finds it. The *difference hash* asks at 8 x 8
+# places of the gray photograph whether it gets lighter from left to right:
+# 64 bits, which resizing and compression hardly change.
+
+# %%
+small = data.pack(data.photos("samples", "test"), 32)
+one, other = breadth.difference_hash(test), breadth.difference_hash(small)
+apart = (one[:, None] != other[None]).sum(-1)  # of 64 bits
+same = torch.eye(len(test), dtype=torch.bool)
+print("a photograph and its copy of a third of the size:",
+      apart[same].min().item(), "to", apart[same].max().item(), "bits")
+print("two photographs:",
+      apart[~same].min().item(), "to", apart[~same].max().item(), "bits")
+
+# %% [markdown]
+# Few different bits alone prove little: a sky over a plain gets lighter at
+# the same places as another sky over another plain. Of the test
+# photographs of `landscapes`, dozens have a training photograph with at
+# most four different bits, and hardly one pair is the same photograph. So
+# the hash proposes (at most 10 bits differ), and the photographs decide:
+# their gray thumbnails of 16 x 16 must correlate by 0.98.
+
+# %%
+for name, found in measured.items():
+    splits = found["splits"]
+    print(f"{name:16}", ", ".join(
+        f"{splits[split]['near_duplicates']} of "
+        f"{splits[split]['photographs']:,} {split}"
+        for split in ("val", "test")
+    ))
+print("samples          ", len(breadth.near_duplicates(test, train)),
+      "of", len(test), "test")
+
+# %% [markdown]
+# DUPLICATES-PROSE
+#
 # ## Preprocessing: once, not every epoch
 #
 # > We have to first preprocess the image before feeding it to the network
@@ -159,10 +291,10 @@ with tempfile.TemporaryDirectory() as folder:
 # leak.
 #
 # Decoding and resizing a photograph anew in every epoch would keep a GPU
-# waiting. `data.pack` does both once, and writes one file of bytes
-# that is mapped into memory: an epoch decodes nothing, and 60,000
+# waiting. `data.pack` does both once, with all cores, and writes one file
+# of bytes that is mapped into memory: an epoch decodes nothing, and 60,000
 # photographs take no more memory than 300, because only the rows of the
-# current batch are read.
+# current batch are read. What was interrupted goes on where it was.
 
 # %%
 pixels = train.pixels

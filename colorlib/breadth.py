@@ -24,17 +24,19 @@ def spread(points: Tensor) -> float:
     return (points - points.mean(0)).pow(2).sum(1).mean().sqrt().item()
 
 
-def effective_classes(logits: Tensor) -> float:
-    """How many classes photographs are spread over, by a classifier.
+def inception_score(logits: Tensor) -> float:
+    """How many kinds of photographs a classifier tells apart (Salimans et al. 2016).
 
-    The exponential of the entropy of the mean probabilities: k if each of k
-    classes is named equally often, 1 if all photographs are of one.
+    The exponential of the mean divergence of a photograph's probabilities from
+    the mean of all: k if each of k classes is named equally often and for
+    sure, 1 if the answer is always the same, however unsure. At most N.
 
     Args:
         logits: (N, classes).
     """
-    mean = logits.double().softmax(1).mean(0)
-    return torch.special.entr(mean).sum().exp().item()
+    probability = logits.double().softmax(1)
+    entropy = torch.special.entr(probability).sum(1).mean()
+    return (torch.special.entr(probability.mean(0)).sum() - entropy).exp().item()
 
 
 def difference_hash(photographs: Packed) -> Tensor:

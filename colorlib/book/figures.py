@@ -257,6 +257,33 @@ def bars(values: Mapping[str, float], xlabel: str) -> Picture:
     return figure
 
 
+def mean_colours(sets: Mapping[str, Sequence[tuple[float, float]]]) -> Picture:
+    """Photographs as points in the ab plane, each in its own mean colour; a panel a data set.
+
+    Args:
+        sets: title -> a and b of each photograph, in Lab units.
+    """
+    columns = min(len(sets), 2)
+    rows = -(-len(sets) // columns)
+    side = WIDTH / columns
+    with matplotlib.rc_context(STYLE):
+        figure = Picture(figsize=(WIDTH, 0.85 * side * rows), layout="constrained")
+        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for axis, (title, points) in zip(panels.flat, sets.items(), strict=True):
+            ab = torch.tensor(points)
+            colours = torch.cat((torch.full_like(ab[:, :1], 65), ab), 1)  # L, a, b
+            rgb = lab.lab_to_rgb(colours[..., None, None])
+            axis.axhline(0, color="lightgray", linewidth=0.8, zorder=0)
+            axis.axvline(0, color="lightgray", linewidth=0.8, zorder=0)
+            axis.scatter(*ab.T.numpy(), s=14, c=rgb[:, :, 0, 0].numpy(), linewidths=0)
+            axis.set(title=title, aspect="equal", xlim=(-45, 65), ylim=(-60, 60))
+        for axis in panels[-1]:
+            axis.set_xlabel("mean a (green to red)")
+        for axis in panels[:, 0]:
+            axis.set_ylabel("mean b (blue to yellow)")
+    return figure
+
+
 def table(
     head: Sequence[str], rows: Iterable[Sequence[object]], caption: str, name: str, words: int = 1
 ) -> Markdown:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from colorlib.data.catalogue import DataSet
 
 _ON_A_SHEET = 48
-_IN_A_PLOT = 400  # of the last split, whose mean colours are written
+_AT_MOST = 400  # of the last split: whose mean colours are written, and which are classified
 
 
 def data(
@@ -65,15 +65,15 @@ def data(
         packs = packed(sizes, None, "cpu", skip_damaged)
         splits = breadth.summary(dict(zip(photos, packs, strict=True)))
         found: dict[str, Any] = {"data": name, "size": size, "splits": splits}
-        some = packs[-1].select(slice(_IN_A_PLOT))
+        some = packs[-1].select(slice(_AT_MOST))
         found["mean_colours"] = breadth.mean_colours(some).tolist()
         if classes:
-            found["classes"] = _classes(photos.get("test") or next(iter(photos.values())))
+            found["classes"] = _classes(list(photos.values())[-1][:_AT_MOST])
     _print_splits(splits)
     if classes:
         print(
-            "classes      test photos are spread over {effective:.0f} classes of the classifier; "
-            "its embeddings lie {spread:.1f} from their mean".format(**found["classes"])
+            "classes      inception score {inception_score:.1f} on {photographs} photos; "
+            "spread of the embeddings {spread:.1f}".format(**found["classes"])
         )
     if sheet is not None:
         files.save(_contact_sheet(photos), sheet)
@@ -139,7 +139,7 @@ def _classes(photos: Sequence["Photo"]) -> dict[str, float]:
     embeddings = torch.from_numpy(embed(photos, Prior(), devices.find("auto"), bar).copy())
     return {
         "photographs": len(photos),
-        "effective": breadth.effective_classes(embeddings),
+        "inception_score": breadth.inception_score(embeddings),
         "spread": breadth.spread(embeddings),
     }
 
