@@ -265,9 +265,8 @@ def mean_colours(sets: Mapping[str, Sequence[tuple[float, float]]]) -> Picture:
     """
     columns = min(len(sets), 2)
     rows = -(-len(sets) // columns)
-    side = WIDTH / columns
     with matplotlib.rc_context(STYLE):
-        figure = Picture(figsize=(WIDTH, 0.85 * side * rows), layout="constrained")
+        figure = Picture(figsize=(2.7 * columns, 3.1 * rows), layout="constrained")
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axis, (title, points) in zip(panels.flat, sets.items(), strict=True):
             ab = torch.tensor(points)
@@ -276,7 +275,7 @@ def mean_colours(sets: Mapping[str, Sequence[tuple[float, float]]]) -> Picture:
             axis.axhline(0, color="lightgray", linewidth=0.8, zorder=0)
             axis.axvline(0, color="lightgray", linewidth=0.8, zorder=0)
             axis.scatter(*ab.T.numpy(), s=14, c=rgb[:, :, 0, 0].numpy(), linewidths=0)
-            axis.set(title=title, aspect="equal", xlim=(-45, 65), ylim=(-60, 60))
+            axis.set(title=title, aspect="equal", xlim=(-45, 50), ylim=(-60, 60))
         for axis in panels[-1]:
             axis.set_xlabel("mean a (green to red)")
         for axis in panels[:, 0]:
