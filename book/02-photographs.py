@@ -158,8 +158,8 @@ figures.table(
          *(f"{count:,}" for count in entry.photographs().values()))
         for entry in data.data_sets().values()
     ),
-    "The data sets that are known by name. Besides them: the data sets of "
-    "torchvision (`torchvision:Imagenette`), folders, lists of files.",
+    "The data sets that are known by name. Besides them: the data sets "
+    "of torchvision (`torchvision:Imagenette`), folders, lists of files.",
     "tbl-catalogue", words=3,
 )
 
