@@ -4,8 +4,10 @@ import json
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from io import BytesIO
 from multiprocessing import parent_process
@@ -15,9 +17,10 @@ from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from colorlib.cache import cache_dir, cannot_write
+from colorlib.errors import ColorlibError
 
 Make = Callable[[Sequence[Any]], tuple[np.ndarray, dict[int, str]]]
 """Items -> a row for each, and why some of them have none: position -> sentence."""
@@ -25,6 +28,7 @@ Make = Callable[[Sequence[Any]], tuple[np.ndarray, dict[int, str]]]
 Progress = Callable[[Iterable], Iterable]
 """Wraps what is iterated over, such as ``tqdm``; it has a length."""
 
+_PATIENCE = 1.0  # seconds to wait for another process before saying so
 _ALONE = 2.0  # seconds of work for one core; for more, starting the others is worth it
 
 
@@ -76,18 +80,37 @@ def fill(
     path = folder / kind.name
     if path.is_file():
         return {}
-    with cannot_write(folder):
+    with locked(folder), cannot_write(folder):
+        if path.is_file():
+            return {}
         folder.parent.mkdir(parents=True, exist_ok=True)
-        locks = cache_dir() / "locks"  # which stay: one that is removed could be taken twice
-        locks.mkdir(exist_ok=True)
-        with FileLock(locks / folder.name):
-            if path.is_file():
-                return {}
-            failed = _fill(_partial(folder), kind, items, make, progress)
-            if not failed:
-                (_partial(folder) / _LOG).unlink()
-                _partial(folder).rename(folder)
+        failed = _fill(_partial(folder), kind, items, make, progress)
+        if not failed:
+            (_partial(folder) / _LOG).unlink()
+            _partial(folder).rename(folder)
     return failed
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes and threads from filling the same folder; this one may lock it again.
+
+    Raises:
+        ColorlibError: the cache cannot be written.
+    """
+    locks = cache_dir() / "locks"  # which stay: one that is removed could be taken twice
+    with cannot_write(folder):
+        locks.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(locks / folder.name, is_singleton=True)
+        try:
+            lock.acquire(timeout=_PATIENCE)
+        except Timeout:
+            warnings.warn(f"another process is making {folder}: waiting for it", stacklevel=3)
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 _LOG = "done.jsonl"  # a line for each chunk that is written
@@ -115,11 +138,11 @@ def _fill(
     partial_folder.mkdir(exist_ok=True)
     path, log = partial_folder / kind.name, partial_folder / _LOG
     starts = range(0, len(items), kind.chunk)
-    done = _read_log(log) if path.is_file() else {}
+    done = _read_log(log) if path.is_file() else []
+    log.write_text("".join(json.dumps([start, {}]) + "\n" for start in done))
     if not done:
-        log.unlink(missing_ok=True)
         path.write_bytes(_header(kind, len(items)))
-    failed = {i: why for lines in done.values() for i, why in lines.items()}
+    failed: dict[int, str] = {}
     write = partial(_write, path, kind, len(_header(kind, len(items))), make)
     tasks = [
         (start, items[start : start + kind.chunk]) for start in starts if start not in done
@@ -154,15 +177,18 @@ class _Sized:
         return self._items
 
 
-def _read_log(log: Path) -> dict[int, dict[int, str]]:
-    """Chunk -> why some of its items have no row; the last line may have been cut off."""
-    done = {}
+def _read_log(log: Path) -> list[int]:
+    """Where the chunks start that were written and have all their rows.
+
+    Others are tried again: a file that could not be read may be there by now.
+    The last line may have been cut off.
+    """
+    done = []
     for line in log.read_text().splitlines() if log.is_file() else ():
-        try:
+        with suppress(ValueError):
             start, problems = json.loads(line)
-        except ValueError:
-            break
-        done[start] = {int(i): why for i, why in problems.items()}
+            if not problems:
+                done.append(start)
     return done
 
 
@@ -203,14 +229,21 @@ def _each(
         with ThreadPoolExecutor(count) as pool:  # which waits for threads that are at work
             yield from pool.map(lambda task: write(*task), tasks[done:])
     else:
-        pool = joblib.Parallel(count, return_as="generator")
+        pool = joblib.Parallel(count, backend="loky", return_as="generator")
         call = joblib.delayed(partial(_in_worker, os.getpid(), write))
-        yield from pool(call(*task) for task in tasks[done:])
+        try:
+            yield from pool(call(*task) for task in tasks[done:])
+        except BrokenExecutor as error:
+            raise ColorlibError(
+                "a process that read photographs has been killed, perhaps because memory ran out; "
+                "the same call goes on where it was"
+            ) from error
 
 
 def _in_worker(parent: int, write: Callable, start: int, items: Sequence[Any]):
     """`write` in a process that was started for it."""
-    _end_with(parent)
+    if os.getpid() != parent:
+        _end_with(parent)
     return write(start, items)
 
 

@@ -1,5 +1,6 @@
 """How varied photographs are, and the verb that says it."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -119,6 +120,45 @@ def test_a_contact_sheet_is_written_once(run, photos, tmp_path):
     assert np.abs(first.astype(int) - shown).max() <= 2
     status, _, error = run("data", photos, "--sheet", sheet)
     assert status == 1 and "exists already" in error
+
+
+def test_a_contact_sheet_shows_all_splits_and_nothing_damaged(run, tmp_path):
+    for split, seeds in (("train", range(60)), ("val", range(60, 64)), ("test", range(64, 70))):
+        save(tmp_path / "photos" / split, seeds)
+    for seed in (5, 66):
+        folder = tmp_path / "photos" / ("train" if seed < 60 else "test")
+        (folder / f"{seed}.png").write_bytes(bytes([seed]))
+    sheet, file = tmp_path / "sheet.png", tmp_path / "found.json"
+    call = ("data", tmp_path / "photos", "--sheet", sheet, "--classes", "--json", file)
+    status, _, error = run(*call)
+    assert status == 1 and "--skip-damaged" in error and not sheet.exists()
+    status, _, error = run(*call, "--skip-damaged")
+    assert status == 0 and "2 of 70 photos cannot be read" in error
+    assert json.loads(file.read_text())["classes"]["photographs"] == 5
+    with Image.open(sheet) as image:
+        tiles = np.asarray(image)
+    tiles = [tiles[2 + 130 * y : 130 + 130 * y, 2 + 130 * x : 130 + 130 * x]
+             for y in range(6) for x in range(8)]
+    assert all(tile.std() > 5 for tile in tiles)
+    last = np.asarray(Image.open(tmp_path / "photos" / "test" / "69.png").resize((128, 128), 3))
+    assert np.abs(tiles[-1].astype(int) - last).max() <= 2
+
+
+def test_a_split_that_is_not_as_published_is_said(run, tmp_path, monkeypatch):
+    """The others are shown."""
+    entry = catalogue.find("everyday")
+    rows = [next(row for row in entry.files() if row["split"] == name) for name in ("val", "test")]
+    for i, row in enumerate(rows):
+        (tmp_path / "everyday" / row["split"]).mkdir(parents=True, exist_ok=True)
+        scene(i).save(tmp_path / "everyday" / row["split"] / row["file"], "JPEG")
+        content = (tmp_path / "everyday" / row["split"] / row["file"]).read_bytes()
+        row["sha256"] = hashlib.sha256(content).hexdigest()
+    gone = dict(rows[0], file="gone.jpg", split="train")
+    monkeypatch.setattr(catalogue, "_rows", lambda _: [*rows, gone])
+    monkeypatch.setenv("COLORLIB_DATA", str(tmp_path))
+    status, text, error = run("data", "everyday")
+    assert status == 0 and "gone.jpg is missing" in error and "\ntest" in text
+    assert "delete" not in error and "photographs of your own" in error
 
 
 def test_the_catalogue_says_what_is_here_and_what_it_would_cost(run):

@@ -839,6 +839,44 @@ def test_of_many_photographs_weights_keep_some(run, folder, tmp_path, monkeypatc
     assert json.loads(report.read_text())["about"]["split"] == "test"
 
 
+def test_a_list_of_many_trained_on_photographs_is_not_judged_as_unseen(
+    run, folder, tmp_path, monkeypatch
+):
+    from colorlib.cli import photographs
+
+    monkeypatch.setattr(photographs, "_LISTED", 4)
+    train(run, folder, tmp_path / "run")
+    trained = sorted(
+        (photo.sha256, str(photo.path))
+        for split in ("train", "val") for photo in data.photos(folder, split)
+    )
+    few, rest, other = (tmp_path / f"{name}.txt" for name in ("few", "rest", "other"))
+    few.write_text("\n".join(path for _, path in trained[2:]))  # two that are listed
+    rest.write_text("\n".join(path for _, path in trained[4:]))  # none
+    for i in range(30):
+        Image.new("RGB", (16, 16), (i, 2 * i, 100)).save(tmp_path / f"new-{i}.png")
+    other.write_text("\n".join(f"new-{i}.png" for i in range(30)))
+    run_folder = tmp_path / "run"
+    status, _, error = run("evaluate", run_folder, "--data", few)
+    assert status == 1 and "so others were, too: with --split they are judged" in error
+    status, _, error = run("evaluate", run_folder, "--data", rest)
+    assert status == 0 and "whether those of" in error and "is not known" in error
+    status, text, error = run("evaluate", run_folder, "--data", other)
+    assert status == 0 and text.startswith("30 photos") and "not known" not in error
+
+
+def test_weights_name_what_they_were_trained_on(run, tmp_path, monkeypatch):
+    from colorlib.cli.photographs import name_of
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "list.txt").write_text("")
+    names = ["Samples", "tiny_imagenet", "./a", "a/", "a/list.txt", "torchvision:imagenette"]
+    assert list(map(name_of, names)) == [
+        "samples", "imagenet64", "a", "a", "a/list.txt", "torchvision:Imagenette"
+    ]
+
+
 @pytest.mark.parametrize("name", ["SAMPLES", "folder"])
 def test_the_split_that_is_judged_is_told(run, folder, tmp_path, name):
     if name == "folder":

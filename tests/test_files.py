@@ -446,8 +446,8 @@ def test_warnings_of_others_are_not_lost_when_threads_read(tmp_path, monkeypatch
     is_heic = files.formats.is_heic
 
     def waits(path, start):  # while the file is being read
-        begun[paths.index(path)].set()
-        assert may_end[paths.index(path)].wait(20)
+        begun[paths.index(Path(path))].set()
+        assert may_end[paths.index(Path(path))].wait(20)
         return is_heic(path, start)
 
     monkeypatch.setattr(files.formats, "is_heic", waits)

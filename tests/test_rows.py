@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import joblib
@@ -15,6 +18,7 @@ from PIL import Image
 
 from colorlib import data, files, rows
 from colorlib.errors import ColorlibError
+from colorlib.files import reading
 
 KIND = rows.Kind("squares.npy", (2,), "<f4", chunk=4, threads=True)
 
@@ -257,3 +261,68 @@ def test_a_full_disk_is_one_sentence_and_then_it_goes_on(cache, monkeypatch):
         rows.fill(folder, KIND, range(22), make)
     rows.fill(folder, KIND, range(22), make)
     assert np.array_equal(np.load(folder / KIND.name), EXPECTED) and len(full) == 4 + 3
+
+
+def test_a_chunk_without_all_its_rows_is_tried_again(cache):
+    folder, first, second = cache / "room" / "key", Squares({1}), Squares()
+    with pytest.raises(KeyboardInterrupt):
+        rows.fill(folder, KIND, range(22), first, stopped_after(9))
+    assert rows.fill(folder, KIND, range(22), second) == {}  # it is there by now
+    assert {0, 1, 2, 3} <= set(second.made) and not {4, 5, 6, 7} & set(second.made)
+    assert np.array_equal(np.load(folder / KIND.name), EXPECTED)
+
+
+def test_who_waits_for_another_is_told_and_makes_nothing(cache, monkeypatch):
+    monkeypatch.setattr(rows, "_PATIENCE", 0.05)
+    folder, first, second = cache / "room" / "key", Squares(), Squares()
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    def slowly(items):
+        begun.set()
+        assert may_go_on.wait(20)
+        return first(items)
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(rows.fill, folder, KIND, range(22), slowly)
+        assert begun.wait(20)
+        with pytest.warns(UserWarning, match="another process is making .*: waiting"):
+            other = pool.submit(rows.fill, folder, KIND, range(22), second)
+            time.sleep(0.5)
+            may_go_on.set()
+            assert one.result(20) == other.result(20) == {}
+    assert not second.made and len(first.made) == 22
+
+
+def test_damaged_photographs_are_decoded_once_by_whoever_is_first(photos, monkeypatch):
+    photos[40].path.write_bytes(b"damaged")
+    decoded, square = [], reading.square
+    monkeypatch.setattr(
+        reading, "square", lambda path, size: decoded.append(str(path)) or square(path, size)
+    )
+    with ThreadPoolExecutor(3) as pool:
+        packs = list(pool.map(lambda _: data.pack(photos, 8, skip_damaged=True), range(3)))
+    assert {len(pack) for pack in packs} == {149}
+    counts = Counter(decoded)
+    assert max(n for path, n in counts.items() if path != str(photos[40].path)) == 1
+
+
+def killed(items):
+    if 20 in items:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return np.zeros((len(items), 2)), {}
+
+
+def test_a_process_that_is_killed_is_one_sentence(cache, monkeypatch):
+    monkeypatch.setattr(rows, "_ALONE", -1.0)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    kind = rows.Kind("zeros.npy", (2,), "<f4", chunk=4, threads=False)
+    with pytest.raises(ColorlibError, match="killed, perhaps because memory ran out") as error:
+        rows.fill(cache / "key", kind, range(40), killed)
+    assert "\n" not in str(error.value)
+
+
+def test_a_joblib_setting_of_the_callers_is_no_matter(photos, monkeypatch):
+    monkeypatch.setattr(rows, "_ALONE", -1.0)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    with joblib.parallel_config(backend="threading"):
+        assert len(data.pack(photos, 8)) == len(photos)

@@ -1232,3 +1232,37 @@ def test_a_name_that_is_no_text_is_hashed(folder, settled):
         pytest.skip("the file system refuses such names")
     for _ in range(2):
         assert sha256(photograph(0)) in {photo.sha256 for photo in data.everything(folder)[0]}
+
+
+def test_a_lone_test_folder_further_down_is_mentioned(tmp_path):
+    """Its photographs are trained on, which should be no surprise."""
+    for i, name in enumerate(("cats", "cats/test", "dogs")):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for k in range(6):
+            path = tmp_path / "photos" / name / f"{i}-{k}.png"
+            Image.new("RGB", (8, 8), (40 * i, 30 * k, 90)).save(path)
+    with pytest.warns(UserWarning, match=r"cats/test .*trained on"):
+        assert len(data.photos(tmp_path / "photos", "train")) == 16
+
+
+def test_splits_may_be_chosen_by_image_set(tmp_path, monkeypatch):
+    """As VOCSegmentation has it."""
+
+    class Fake:
+        def __init__(self, root, image_set="train", download=False):
+            if image_set not in ("train", "trainval", "val"):
+                raise ValueError(f"Unknown value '{image_set}' for argument image_set.")
+            folder = Path(root) / "fake"
+            if download:
+                folder.mkdir(exist_ok=True)
+                for i in range(12):
+                    Image.new("RGB", (8, 8), (20 * i, 9, 9)).save(folder / f"{i}.png")
+            elif not folder.is_dir():
+                raise RuntimeError("not found")
+            which = range(9) if image_set == "train" else range(9, 12)
+            self.images = [str(folder / f"{i}.png") for i in which]
+
+    monkeypatch.setattr(torchvision_sets, "_class", lambda _: Fake)
+    monkeypatch.setattr(torchvision_sets, "_names", lambda: ["Fake"])
+    found = {split: data.photos("torchvision:fake", split) for split in data.SPLITS}
+    assert {split: len(part) for split, part in found.items()} == {"train": 8, "val": 3, "test": 1}

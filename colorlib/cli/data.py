@@ -63,6 +63,8 @@ def data(
         photos = _photographs(name)
         sizes = {split: (part, size) for split, part in photos.items()}
         packs = packed(sizes, None, "cpu", skip_damaged)
+        for (split, part), pack in zip(photos.items(), packs, strict=True):
+            photos[split] = [photo for photo in part if photo not in pack.skipped]
         splits = breadth.summary(dict(zip(photos, packs, strict=True)))
         found: dict[str, Any] = {"data": name, "size": size, "splits": splits}
         some = packs[-1].select(slice(_AT_MOST))
@@ -124,6 +126,8 @@ def _photographs(name: str) -> dict[str, list["Photo"]]:
             errors.append(error)
     if not found:
         raise errors[0]
+    for problem in errors:
+        note(str(problem))
     return found
 
 
@@ -157,7 +161,8 @@ def _print_splits(splits: dict[str, dict[str, Any]]) -> None:
 
 
 def _contact_sheet(photos: dict[str, list["Photo"]]) -> "Image.Image":
-    """Photographs from the beginning to the end of each split, in the order of the splits."""
+    """Photographs from the beginning to the end of all, in the order of the splits."""
+    import numpy as np
     import torch
     from PIL import Image
     from torchvision.utils import make_grid
@@ -165,7 +170,7 @@ def _contact_sheet(photos: dict[str, list["Photo"]]) -> "Image.Image":
     from colorlib import files
 
     every = [photo.path for part in photos.values() for photo in part]
-    step = max(1, len(every) // _ON_A_SHEET)
-    pixels, _ = files.squares(128, every[::step][:_ON_A_SHEET])
+    which = np.linspace(0, len(every) - 1, min(_ON_A_SHEET, len(every))).round().astype(int)
+    pixels, _ = files.squares(128, [every[i] for i in which])
     grid = make_grid(torch.from_numpy(pixels).movedim(-1, 1), nrow=8, pad_value=255)
     return Image.fromarray(grid.movedim(0, -1).numpy())

@@ -92,6 +92,7 @@ def _photos_to_judge(
     if split is None and not trained_on.complete and any(photo in trained_on for photo in photos):
         note(f"trained on photos of {data}, so judged by its test photos alone")
         photos, split = data_sets.photos(data, "test"), "test"
+    _refuse_if_many_are_unknown(photos, trained_on, data)
     unseen = [photo for photo in photos if photo not in trained_on]
     if not unseen:
         raise ColorlibError(
@@ -101,6 +102,31 @@ def _photos_to_judge(
         of = counted(len(photos), "photo")
         note(f"{known} of {of} were used in training and are left out")
     return unseen, split
+
+
+def _refuse_if_many_are_unknown(
+    photos: Sequence["Photo"], trained_on: TrainedOn, data: str
+) -> None:
+    """Of weights that were trained on many photographs, only some are known.
+
+    Raises:
+        ColorlibError: of the photographs of which it is known, some were trained on, so others
+            were, too.
+    """
+    if trained_on.complete:
+        return
+    decided = [photo for photo in photos if trained_on.knows(photo)]
+    known = sum(photo in trained_on for photo in decided)
+    if known:
+        raise ColorlibError(
+            f"{known} of {counted(len(decided), 'photo')} of {data} of which it is known were used "
+            "in training, so others were, too: with --split they are judged nevertheless"
+        )
+    if not decided:
+        note(
+            "the weights list only some of the many photos that they were trained on: whether "
+            f"those of {data} are among them is not known"
+        )
 
 
 def _trivial_predictions(data: str, not_from: Sequence["Photo"], size: int) -> dict[str, Callable]:

@@ -55,13 +55,21 @@ def packed(
 
 
 def name_of(data: str) -> str:
-    """How weights call a data set or folder that they were trained on."""
+    """How weights call a data set, a folder or a list that they were trained on."""
+    from colorlib.data import catalogue, torchvision_sets
     from colorlib.files import user_path
 
-    return os.path.basename(os.path.abspath(user_path(data)))
+    if torchvision_sets.is_one(data):
+        return str(torchvision_sets.find(data))
+    if known := catalogue.find(data):
+        return known.name
+    path = os.path.abspath(user_path(data))
+    parts = path.split(os.sep)
+    return "/".join(parts[-2:]) if os.path.isfile(path) else parts[-1]
 
 
 _DIGITS = 16  # of a SHA-256
+_HIGHEST = "g" * _DIGITS  # above all digits
 _LISTED = 500  # photographs
 
 
@@ -86,24 +94,33 @@ class TrainedOn:
         about: what the weights say of themselves, and of those that they began with.
 
     Attributes:
-        complete: whether all of them are known, and not only some of many.
+        complete: whether all of them are known, and not only the lowest digests of many.
     """
 
     def __init__(self, about: dict[str, Any]):
         self._digests: set[str] = set()
-        self.complete = True
+        self._known_up_to = _HIGHEST
         while isinstance(about, dict) and about:
             if found := about.get("trained_on"):
                 joined = found["sha256"]
                 listed = {joined[i : i + _DIGITS] for i in range(0, len(joined), _DIGITS)}
                 self._digests |= listed
-                self.complete &= len(listed) == found["count"]
+                if len(listed) < found["count"]:
+                    self._known_up_to = min(self._known_up_to, max(listed))
             else:
                 self._digests |= _published(about.get("data") or ())
             about = about.get("init", {})
 
+    @property
+    def complete(self) -> bool:
+        return self._known_up_to == _HIGHEST
+
     def __contains__(self, photo: "Photo") -> bool:
         return photo.sha256[:_DIGITS] in self._digests
+
+    def knows(self, photo: "Photo") -> bool:
+        """Whether it is known if a photograph was trained on: of many, the lowest are listed."""
+        return photo.sha256[:_DIGITS] <= self._known_up_to
 
 
 def _published(names: str | Collection[str]) -> set[str]:

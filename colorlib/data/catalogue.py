@@ -174,8 +174,11 @@ class DataSet:
 
     def _fault(self, root: Path, sentence: str) -> ColorlibError:
         """An error that says what to do, too."""
-        again = f"delete {root} and run 'colorlib download {self.name}'" if self.url else None
-        remedy = self.remedy or again
+        remedy = self.remedy
+        if remedy is None and root.is_relative_to(cache_dir()):
+            remedy = f"delete {root} and run 'colorlib download {self.name}'"
+        elif remedy is None:
+            remedy = f"if these are photographs of your own, write {root}, or rename the folder"
         return ColorlibError(f"{sentence}: {remedy}" if remedy else sentence)
 
     def wanted(self, members: Sequence[str]) -> dict[tuple[str, str], str]:

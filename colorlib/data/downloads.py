@@ -1,5 +1,6 @@
 """Data sets by download; every file is verified by its hash."""
 
+import ftplib
 import gzip
 import hashlib
 import lzma
@@ -77,6 +78,8 @@ def _fetch(url: str, folder: Path, progress: bool) -> Path:
         raise ColorlibError(f"the download of {url} broke off: try again") from error
     except ValueError as error:
         raise ColorlibError(f"{url} is no address from which files can be fetched") from error
+    except ftplib.all_errors as error:
+        raise ColorlibError(f"{url} could not be had ({error})") from error
 
 
 def _verify(archive: Path, url: str, data_set: DataSet) -> None:

@@ -331,6 +331,14 @@ def _two_folders(root: Path, split: str, one: str, other: str) -> ColorlibError:
 
 def _warn_of_similar_names(root: Path, paths: list[Path], given: dict[str, list[str]]) -> None:
     """Say so if folders look like splits, such as seg_train and seg_test, but are not used so."""
+    above = {folder for path in paths for folder in path.relative_to(root).parents}
+    alone = sorted(str(folder) for folder in above if split_of(folder.name) in ("val", "test"))
+    if alone:
+        warnings.warn(
+            f"{some_of(alone)} in {root}: not taken for splits, since no other split lies beside, "
+            "and their photographs are trained on",
+            stacklevel=2,
+        )
     similar: dict[str, str] = {}  # split -> the first such folder
     for name in sorted({path.relative_to(root).parts[0] for path in paths}):
         for word in re.split(r"[\W_]+", name):

@@ -263,8 +263,9 @@ def pack(
     file = _folder(key) / _PIXELS
     if not file.is_file():
         try:
-            _check_known_damage(items, size)
-            _write_pack(items, size, progress)
+            with rows.locked(_folder(key)):
+                _check_known_damage(items, size)
+                _write_pack(items, size, progress)
         except UnreadablePhotos as error:
             damaged = set(error.files)
             good = [photo for photo in items if photo.path not in damaged]

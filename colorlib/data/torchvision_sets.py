@@ -25,7 +25,8 @@ _CALLED = {
     "test": ("test",),
 }
 # Where they keep what their photographs are read from: paths, or tuples that begin with one.
-_LISTS = ("samples", "_samples", "imgs", "images", "_images", "_image_files")
+_LISTS = ("samples", "_samples", "imgs", "images", "_images", "_image_files", "data", "img_info")
+_PARAMETERS = ("split", "image_set")  # which choose the split
 
 
 def is_one(name: Any) -> bool:
@@ -116,7 +117,8 @@ class TorchvisionSet:
         elif download:
             raise ColorlibError(f"torchvision does not download {self.name}")
         try:
-            if "split" not in parameters or "split" in options:
+            parameter = next((name for name in _PARAMETERS if name in parameters), None)
+            if parameter is None or parameter in options:
                 return {"": kind(str(root), **options)}
         except TypeError as error:
             raise ColorlibError(f"{self.name} takes no such options: {error}") from error
@@ -125,7 +127,7 @@ class TorchvisionSet:
         for split, names in _CALLED.items():
             for name in names:
                 try:
-                    found[split] = kind(str(root), split=name, **options)
+                    found[split] = kind(str(root), **{parameter: name}, **options)
                     break
                 except ValueError as error:  # it has no split of that name; or takes no such option
                     if refused is None or f"'{name}'" not in str(error):
@@ -190,7 +192,14 @@ def _paths(photographs: Any) -> Iterator[Path]:
         entries = getattr(photographs, name, None)
         if not isinstance(entries, list | tuple) or not entries:
             continue
-        firsts = [entry[0] if isinstance(entry, tuple) else entry for entry in entries]
+        firsts = [_path_in(entry) for entry in entries]
         if all(isinstance(path, str | os.PathLike) for path in firsts):
             yield from (Path(path) for path in firsts)
             return
+
+
+def _path_in(entry: Any) -> Any:
+    """What an entry of such a list begins with, or says in a dict."""
+    if isinstance(entry, dict):
+        return entry.get("img_path")
+    return entry[0] if isinstance(entry, tuple) and entry else entry

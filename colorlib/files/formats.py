@@ -1,5 +1,6 @@
 """Formats: what Pillow reads and writes here, and what each can hold."""
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,9 @@ def image_suffixes() -> set[str]:
     return {*Image.registered_extensions(), *HEIC_SUFFIXES}
 
 
-def is_heic(path: Path, start: bytes) -> bool:
+def is_heic(path: Path | str, start: bytes) -> bool:
     """Whether a file is HEIC, by its name or its first 12 bytes."""
-    named = path.suffix.lower() in HEIC_SUFFIXES
+    named = os.path.splitext(path)[1].lower() in HEIC_SUFFIXES
     return named or (start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS)
 
 

@@ -3,6 +3,9 @@
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
+
+from colorlib.errors import ColorlibError
 
 MAY_NOT_BE_READ = "may not be read"
 
@@ -14,28 +17,35 @@ def user_path(path: Path | str) -> Path:
     return Path(os.path.expanduser(path))
 
 
-def why_no_file(path: Path) -> str | None:
-    """Why there is no file of that name to be opened, in a sentence; None if there is one."""
+def open_file(path: Path | str) -> BinaryIO:
+    """A file opened to be read; never something else that has a name, such as a pipe.
+
+    Raises:
+        ColorlibError: there is no such file, or it may not be read.
+    """
     try:
-        if stat.S_ISREG(os.stat(path).st_mode):  # a pipe would block
-            return None
-    except PermissionError:
-        return f"{path} {MAY_NOT_BE_READ}"
+        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - whoever reads it closes it
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        file.close()
+    except PermissionError as error:
+        raise ColorlibError(f"{path} {MAY_NOT_BE_READ}") from error
     except (OSError, ValueError):
         pass
-    return f"there is no file {path}"
+    raise ColorlibError(f"there is no file {path}")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a pipe that nobody writes to at once."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def why_unreadable(path: Path) -> str | None:
     """Why a file cannot be opened, in a sentence; None if it can."""
-    if problem := why_no_file(path):
-        return problem
     try:
-        open(path, "rb").close()
-    except PermissionError:
-        return f"{path} {MAY_NOT_BE_READ}"
-    except (OSError, ValueError):
-        return f"there is no file {path}"
+        open_file(path).close()
+    except ColorlibError as error:
+        return str(error)
     return None
 
 

@@ -1,6 +1,7 @@
 """Reading: an image of any kind as 8-bit RGB, upright, and its transparency."""
 
 import io
+import os
 import re
 import warnings
 from collections.abc import Iterable, Sequence
@@ -15,7 +16,7 @@ from PIL.ExifTags import IFD, Base
 
 from colorlib.errors import ColorlibError
 from colorlib.files import formats
-from colorlib.files.paths import MAY_NOT_BE_READ, user_path, why_no_file
+from colorlib.files.paths import open_file
 
 _TRANSPOSE = dict(zip(range(2, 9), (  # by EXIF orientation; 1 is upright
     Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
@@ -34,13 +35,11 @@ def read(path: Path | str) -> Image.Image:
             is damaged or has more than 179 million pixels (Pillow's limit);
             HEIC without `pillow-heif`.
     """
-    path = user_path(path)
-    if problem := why_no_file(path):
-        raise ColorlibError(problem)
+    path = os.path.expanduser(path)  # a Path takes its time, of which small photographs take little
     ignore_warnings()
     try:
         # Opened here: given a name, Pillow may map a file into memory and garble it when turned.
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             without_heic = formats.is_heic(path, file.read(12)) and not formats.register_heic()
             file.seek(0)
             try:
@@ -60,8 +59,6 @@ def read(path: Path | str) -> Image.Image:
         raise
     except (Image.DecompressionBombError, MemoryError) as error:
         raise ColorlibError(f"{path} has more pixels than can be held in memory") from error
-    except PermissionError as error:
-        raise ColorlibError(f"{path} {MAY_NOT_BE_READ}") from error
     except Exception as error:  # a damaged file can fail in any way
         raise ColorlibError(f"{path} cannot be read as an image") from error
 
