@@ -143,7 +143,8 @@ def embed(
     prior, its preprocessing and the kind of device. A file there is complete or
     absent; what was interrupted goes on where it was. On a CPU all cores
     compute, each of them some photographs with one thread: more would change the last
-    bits, and with them what a training makes of them.
+    bits, and with them what a training makes of them. For the same reason they are
+    kept in float32.
 
     Args:
         photos: from `data.photos`.

@@ -29,7 +29,7 @@ Progress = Callable[[Iterable], Iterable]
 """Wraps what is iterated over, such as ``tqdm``; it has a length."""
 
 _PATIENCE = 1.0  # seconds to wait for another process before saying so
-_ALONE = 2.0  # seconds of work for one core; for more, starting the others is worth it
+_ALONE = 1.0  # seconds of work for one core; for more, starting the others is worth it
 
 
 class Kind(NamedTuple):
