@@ -55,7 +55,11 @@ def test_near_duplicates_are_found_and_others_are_not():
 
 
 def test_hash_and_thumbnail_must_both_agree():
-    """Two gradients have the same hash, whatever else differs; stripes the same thumbnail."""
+    """Two ramps have the same hash; two skies with light from either side nearly one thumbnail."""
+    down, right = np.meshgrid(np.linspace(0, 220, 64), np.linspace(-9, 9, 64), indexing="ij")
+    skies = [Image.fromarray((down + side * right + 15).astype(np.uint8)).convert("RGB")
+             for side in (1, -1)]
+    assert breadth.near_duplicates(packed(skies[0]), packed(skies[1])) == {}
     ramp = np.tile(np.linspace(0, 255, 64), (64, 1))
     steep = np.where(np.arange(64) > 50, 255.0, np.linspace(0, 20, 64))[None].repeat(64, 0)
     one, other = (Image.fromarray(a.astype(np.uint8)).convert("RGB") for a in (ramp, steep))

@@ -489,6 +489,24 @@ def test_colorlib_train_passes_on_every_setting(train):
     assert all(torch.equal(t, call.first[key]) for key, t in first.state_dict().items())
 
 
+@pytest.mark.parametrize("flip", [True, False])
+def test_mirror_images_are_embedded_where_photographs_are_mirrored(toy, train, flip):
+    prior = Quarters(size=PRIOR_SIZE)
+    expected = photographs("flags", "train", prior).mirrored_embeddings
+    plan = SimpleNamespace(size=SIZE, photos=None, compared=False,
+                           settings=training.Settings(flip=flip))
+    packs = runner._photographs(SimpleNamespace(data="flags", plan=plan), prior, "cpu")
+    call = train("--data", "flags", "--size", SIZE, "--preset", "fusion", "--width", 0.125,
+                 "--prior", f"size={PRIOR_SIZE}", *["--flip"] * flip)
+    for pack in (packs["train"], call.train):
+        if flip:
+            assert np.allclose(pack.mirrored_embeddings, expected, atol=1e-5)
+        else:
+            assert pack.mirrored_embeddings is None
+    assert packs["val"].mirrored_embeddings is packs["test"].mirrored_embeddings is None
+    assert call.val.mirrored_embeddings is None
+
+
 def test_colorlib_train_builds_what_it_is_asked_for(train):
     call = train(
         "--data", "quilts", "--size", SIZE, "--preset", "attention", "--width", 0.125,
