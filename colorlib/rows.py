@@ -137,27 +137,26 @@ def _fill(
 ) -> dict[int, str]:
     partial_folder.mkdir(exist_ok=True)
     path, log = partial_folder / kind.name, partial_folder / _LOG
-    starts = range(0, len(items), kind.chunk)
-    done = _read_log(log) if path.is_file() else []
-    log.write_text("".join(json.dumps([start, {}]) + "\n" for start in done))
+    chunks = {start: items[start : start + kind.chunk]
+              for start in range(0, len(items), kind.chunk)}
+    done = _read_log(log) if path.is_file() else set()
+    log.write_text("".join(json.dumps([start, {}]) + "\n" for start in sorted(done)))
     if not done:
         path.write_bytes(_header(kind, len(items)))
     failed: dict[int, str] = {}
     write = partial(_write, path, kind, len(_header(kind, len(items))), make)
-    tasks = [
-        (start, items[start : start + kind.chunk]) for start in starts if start not in done
-    ]
+    tasks = [(start, some) for start, some in chunks.items() if start not in done]
 
     def made() -> Iterator[int]:
         """Each item when it is made."""
-        yield from (i for start in done for i in range(len(items[start : start + kind.chunk])))
+        yield from (i for start in done for i in range(len(chunks[start])))
         with open(log, "a") as file:
             for start, problems in _each(write, tasks, kind):
                 found = {start + i: why for i, why in problems.items()}
                 file.write(json.dumps([start, found]) + "\n")
                 file.flush()
                 failed.update(found)
-                yield from range(len(items[start : start + kind.chunk]))
+                yield from range(len(chunks[start]))
 
     for _ in progress(_Sized(made(), len(items))):
         pass
@@ -177,18 +176,18 @@ class _Sized:
         return self._items
 
 
-def _read_log(log: Path) -> list[int]:
+def _read_log(log: Path) -> set[int]:
     """Where the chunks start that were written and have all their rows.
 
     Others are tried again: a file that could not be read may be there by now.
     The last line may have been cut off.
     """
-    done = []
+    done = set()
     for line in log.read_text().splitlines() if log.is_file() else ():
         with suppress(ValueError):
             start, problems = json.loads(line)
             if not problems:
-                done.append(start)
+                done.add(start)
     return done
 
 

@@ -1266,3 +1266,12 @@ def test_splits_may_be_chosen_by_image_set(tmp_path, monkeypatch):
     monkeypatch.setattr(torchvision_sets, "_names", lambda: ["Fake"])
     found = {split: data.photos("torchvision:fake", split) for split in data.SPLITS}
     assert {split: len(part) for split, part in found.items()} == {"train": 8, "val": 3, "test": 1}
+
+
+def test_a_folder_of_ones_own_is_not_taken_for_a_download(tmp_path, monkeypatch):
+    (tmp_path / "landscapes").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "landscapes" / "mine.png")
+    monkeypatch.setenv("COLORLIB_DATA", str(tmp_path))
+    with pytest.raises(ColorlibError, match="photographs of your own") as error:
+        data.download("landscapes", progress=False)
+    assert one_sentence(error) and "delete" not in str(error.value)

@@ -154,7 +154,8 @@ def _print_splits(splits: dict[str, dict[str, Any]]) -> None:
     for split, found in splits.items():
         a, b = found["mean_colour"]
         duplicates = found.get("near_duplicates", "")
-        print(f"{split:12}{found['photographs']:11}{found['chroma']:11.1f}{found['near_gray']:11}"
+        gray = f"{100 * found['near_gray'] / found['photographs']:.1f} %"
+        print(f"{split:12}{found['photographs']:11}{found['chroma']:11.1f}{gray:>11}"
               f"{a:11.1f}{b:11.1f}{found['colour_spread']:11.1f}{duplicates:>11}")
     print("(chroma, a, b in Lab units; spread of the photos' mean colours; duplicates: photos with "
           "a near-duplicate in train)")

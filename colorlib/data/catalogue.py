@@ -178,7 +178,7 @@ class DataSet:
         if remedy is None and root.is_relative_to(cache_dir()):
             remedy = f"delete {root} and run 'colorlib download {self.name}'"
         elif remedy is None:
-            remedy = f"if these are photographs of your own, write {root}, or rename the folder"
+            remedy = "if these are photographs of your own, name the folder by its path"
         return ColorlibError(f"{sentence}: {remedy}" if remedy else sentence)
 
     def wanted(self, members: Sequence[str]) -> dict[tuple[str, str], str]:

@@ -16,6 +16,7 @@ import requests
 from colorlib.cache import atomic_folder, cache_dir
 from colorlib.data import torchvision_sets
 from colorlib.data.catalogue import DataSet, data_sets, find
+from colorlib.data.folders import SPLITS
 from colorlib.errors import ColorlibError
 from colorlib.files import user_path
 
@@ -23,8 +24,8 @@ from colorlib.files import user_path
 def download(name: str, url: str | None = None, progress: bool = True) -> Path:
     """Fetch a data set that is known by name; every file is verified by SHA-256.
 
-    Nothing is fetched if the data set is already there. Its folder appears when
-    it is complete, or not at all; a failed call can simply be repeated.
+    Nothing is fetched if the data set is already there; it is verified. Its folder appears
+    when it is complete, or not at all; a failed call can simply be repeated.
 
     Args:
         name: such as ``open-country``; or ``torchvision:`` and one of torchvision's data sets.
@@ -37,7 +38,7 @@ def download(name: str, url: str | None = None, progress: bool = True) -> Path:
     Raises:
         ColorlibError: no such data set or one that cannot be downloaded, no
             network, an incomplete transfer, an archive that is damaged, differs from the
-            published one or does not hold the published files.
+            published one or does not hold the published files; a folder that does not.
     """
     if torchvision_sets.is_one(name):
         return torchvision_sets.find(name).download(progress)
@@ -48,6 +49,7 @@ def download(name: str, url: str | None = None, progress: bool = True) -> Path:
             f"cannot download {str(name)!r}; there is {known}, and torchvision:NAME"
         )
     if folder := data_set.root():
+        data_set.photos_of(SPLITS)  # a folder of that name may hold something else
         return folder
     folder = cache_dir() / data_set.folder
     url = url or data_set.url
