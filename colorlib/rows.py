@@ -105,7 +105,8 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=_PATIENCE)
         except Timeout:
-            warnings.warn(f"another process is making {folder}: waiting for it", stacklevel=3)
+            if parent_process() is None:  # of several that were started together, nobody need know
+                warnings.warn(f"another process is making {folder}: waiting for it", stacklevel=3)
             lock.acquire()
     try:
         yield
