@@ -38,7 +38,7 @@ class Kind(NamedTuple):
     Attributes:
         name: of the file.
         shape: of a row.
-        dtype: such as "|u1" or "<f4".
+        dtype: of its numbers, as numpy names it, such as "<f4".
         chunk: how many items are made at a time.
         threads: whether chunks are made by threads of this process; else by processes.
         most: how many chunks at once, at most.
