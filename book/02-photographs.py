@@ -381,6 +381,10 @@ figures.grid({
 # - The paper's photographs cannot be named; ours can, down to the byte.
 # - Split by whole photographs; choose on the validation list, report on the
 #   test list, and say how similar both are to the training photographs.
+# - Measure how broad a data set is. Narrow in content is not narrow in
+#   colour.
+# - Look for copies of test photographs among those to train on; a hash of
+#   bytes does not find them all.
 # - Pack once, read without decoding.
 # - Gray and mean colour are what every network has to beat.
 
