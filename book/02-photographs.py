@@ -158,8 +158,8 @@ figures.table(
          *(f"{count:,}" for count in entry.photographs().values()))
         for entry in data.data_sets().values()
     ),
-    "The data sets that are known by name. Besides them: the data sets "
-    "of torchvision (`torchvision:Imagenette`), folders, lists of files.",
+    "The data sets that are known by name. Besides them: torchvision's "
+    "(`torchvision:Imagenette`), folders, and lists of files.",
     "tbl-catalogue", words=3,
 )
 
@@ -195,10 +195,9 @@ for name in first:
 # NAME --classes --json`, in `results/photographs`).
 
 # %% tags=["hide-input"]
+recorded = experiments.RESULTS / "photographs"
 measured = {
-    name: json.loads(
-        (experiments.RESULTS / "photographs" / f"{name}.json").read_text()
-    )
+    name: json.loads((recorded / f"{name}.json").read_text())
     for name in ("open-country-64", "coast", "landscapes", "places",
                  "imagenet64", "everyday")
 }
@@ -225,10 +224,10 @@ figures.table(
     ),
     "How broad test photographs are. Kinds told apart: the *inception "
     "score* on at most 400 photographs, by the ImageNet classifier of "
-    "chapter 4, which is shown gray (1: all the same to it). Spreads: root "
-    "mean squared distance from the centre, of its answers and of mean "
-    "colours, these in Lab units like chroma. Near-gray: mean chroma below "
-    "3.",
+    "chapter 4, which is shown gray (1: all the same to it). Spreads: "
+    "root mean squared distance from the centre, of its answers and of "
+    "mean colours, these in Lab units like chroma. Near-gray: mean "
+    "chroma below 3.",
     "tbl-breadth",
 )
 
@@ -252,13 +251,12 @@ figures.table(
 
 # %%
 small = data.pack(data.photos("samples", "test"), 32)
-one, other = breadth.difference_hash(test), breadth.difference_hash(small)
+one, other = (breadth.difference_hash(p) for p in (test, small))
 apart = (one[:, None] != other[None]).sum(-1)  # of 64 bits
 same = torch.eye(len(test), dtype=torch.bool)
-print("a photograph and its copy of a third of the size:",
-      apart[same].min().item(), "to", apart[same].max().item(), "bits")
-print("two photographs:",
-      apart[~same].min().item(), "to", apart[~same].max().item(), "bits")
+for name, bits in (("copies of a third of the size", apart[same]),
+                   ("other photographs", apart[~same])):
+    print(f"{name}: {bits.min()} to {bits.max()} bits differ")
 
 # %% [markdown]
 # Few different bits alone prove little: a sky over a plain gets lighter at
