@@ -260,11 +260,9 @@ for name, bits in (("copies of a third of the size", apart[same]),
 
 # %% [markdown]
 # Few different bits alone prove little: a sky over a plain gets lighter at
-# the same places as another sky over another plain. Of the test
-# photographs of `landscapes`, dozens have a training photograph with at
-# most four different bits, and hardly one pair is the same photograph. So
-# the hash proposes (at most 10 bits differ), and the photographs decide:
-# their gray thumbnails of 16 x 16 must correlate by 0.98.
+# the same places as another sky over another plain. So the hash proposes
+# (at most 10 bits differ), and the photographs decide: their gray
+# thumbnails of 16 x 16 must correlate by 0.98.
 
 # %%
 for name, found in measured.items():
