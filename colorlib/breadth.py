@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorlib.data import Packed
+from colorlib.data import NEAR_GRAY, Packed
 
 _WEIGHTS = (0.299, 0.587, 0.114)  # of R, G, B in gray, as in JPEG
 
@@ -63,9 +63,15 @@ def near_duplicates(
         most: how many of the 64 places of their `difference_hash` may differ.
         least: the correlation of their gray thumbnails of 16 x 16 pixels, at least.
     """
-    ours, theirs = ((_signs(p), _standardised(p)) for p in (photographs, among))
+    return _near(_features(photographs), _features(among), most, least)
+
+
+def _near(
+    ours: tuple[Tensor, Tensor], theirs: tuple[Tensor, Tensor], most: int = 10, least: float = 0.98
+) -> dict[int, int]:
+    """`near_duplicates` of photographs by their `_features`."""
     found = {}
-    for start in range(0, len(photographs), 256):
+    for start in range(0, len(ours[0]), 256):
         some = slice(start, start + 256)
         differing = (64 - ours[0][some] @ theirs[0].T) / 2
         correlation = (ours[1][some] @ theirs[1].T).masked_fill(differing > most, -1)
@@ -75,16 +81,17 @@ def near_duplicates(
     return found
 
 
-def _signs(photographs: Packed) -> Tensor:
-    """Hashes as (N, 64) of 1 and -1, so that products count equal places less others."""
-    return 2 * difference_hash(photographs).float() - 1
+def _features(photographs: Packed) -> tuple[Tensor, Tensor]:
+    """Hashes and thumbnails, so that products compare them.
 
-
-def _standardised(photographs: Packed) -> Tensor:
-    """Thumbnails (N, 256), so that products are correlations; 0 for one that is even."""
+    Returns:
+        (N, 64) of 1 and -1, whose products count equal places less others; and
+        (N, 256), whose products are correlations, 0 for a photograph that is even.
+    """
+    signs = 2 * difference_hash(photographs).float() - 1
     centred = _thumbnails(photographs, (16, 16)).flatten(1)
     centred = centred - centred.mean(1, keepdim=True)
-    return centred / centred.norm(dim=1, keepdim=True).clamp_min(1e-3)
+    return signs, centred / centred.norm(dim=1, keepdim=True).clamp_min(1e-3)
 
 
 def _thumbnails(photographs: Packed, size: tuple[int, int]) -> Tensor:
@@ -109,15 +116,16 @@ def summary(parts: Mapping[str, Packed]) -> dict[str, dict[str, Any]]:
         and for those that are not trained on "near_duplicates", how many have one in "train".
     """
     found: dict[str, dict[str, Any]] = {}
+    trained_on = _features(parts["train"]) if "train" in parts else None
     for split, photographs in parts.items():
         colours, chroma = mean_colours(photographs), photographs.chroma()
         found[split] = {
             "photographs": len(photographs),
             "chroma": float(np.mean(chroma)),
-            "near_gray": int(photographs.near_gray().sum()),
+            "near_gray": int((chroma < NEAR_GRAY).sum()),
             "mean_colour": colours.double().mean(0).tolist(),
             "colour_spread": spread(colours),
         }
-        if split != "train" and "train" in parts:
-            found[split]["near_duplicates"] = len(near_duplicates(photographs, parts["train"]))
+        if split != "train" and trained_on is not None:
+            found[split]["near_duplicates"] = len(_near(_features(photographs), trained_on))
     return found

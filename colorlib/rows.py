@@ -263,4 +263,5 @@ def _cores(kind: Kind) -> int:
     """How many chunks are made at once."""
     if not kind.threads and parent_process() is not None:
         return 1  # a process that may have none of its own
-    return min(joblib.cpu_count(), kind.most or os.cpu_count() or 1)
+    count = joblib.cpu_count()
+    return min(count, kind.most or count)

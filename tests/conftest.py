@@ -1,4 +1,7 @@
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,10 +34,44 @@ def toy_photographs() -> Packed:
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, capfd):
-    """Call the command line in this process: (status, stdout, stderr)."""
-    monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / "cache"))
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache, and no data but the library's own."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("COLORLIB_CACHE", str(folder))
     monkeypatch.delenv("COLORLIB_DATA", raising=False)
+    return folder
+
+
+@pytest.fixture
+def server():
+    """Answers every request with `server.body`, and breaks off after `server.sent` bytes.
+
+    What was asked for is in `server.asked`.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = self.server.body
+            self.server.asked.append(self.path)
+            self.send_response(200 if body else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: self.server.sent])
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.body, server.sent, server.asked = b"", None, []
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def run(monkeypatch, capfd, cache):
+    """Call the command line in this process: (status, stdout, stderr)."""
 
     def call(*arguments) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["colorlib", *map(str, arguments)])

@@ -6,17 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import warnings
 import zipfile
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from checks import one_sentence
 from PIL import Image
 
 from colorlib import data, files, lab
@@ -25,14 +24,7 @@ from colorlib.data import packed as packing
 from colorlib.errors import ColorlibError, NotHere
 from colorlib.files import reading
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> Path:
-    """Every test begins with an empty cache and without other data."""
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("COLORLIB_CACHE", str(folder))
-    monkeypatch.delenv("COLORLIB_DATA", raising=False)
-    return folder
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (20, 16), mode: str = "RGB") -> Image.Image:
@@ -61,10 +53,6 @@ def leftovers(cache: Path) -> list[Path]:
     kept = ("hashes.sqlite", "locks")
     return [path for path in cache.rglob("*")
             if path.is_file() and path.relative_to(cache).parts[0] not in kept]
-
-
-def one_sentence(error: pytest.ExceptionInfo) -> bool:
-    return "\n" not in str(error.value) and 10 < len(str(error.value)) < 300
 
 
 # Splits ---------------------------------------------------------------------
@@ -892,37 +880,18 @@ def archive(files: dict[str, bytes], how: int = zipfile.ZIP_STORED) -> bytes:
     return content.getvalue()
 
 
-@pytest.fixture
-def server():
-    """Answers every request with `server.body`, and breaks off after `server.sent` bytes."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = self.server.body
-            self.send_response(200 if body else 404)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[: self.server.sent])
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.body, server.sent = b"", None
-        server.url = f"http://127.0.0.1:{server.server_port}/collection.zip"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+def address(server) -> str:
+    return f"{server.url}/collection.zip"
 
 
 def test_a_class_is_downloaded_once_and_then_read(server, published, cache, capfd):
     server.body = archive(published)
-    folder = data.download("open-country", server.url, progress=False)
+    folder = data.download("open-country", address(server), progress=False)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == published
     assert {path.parent for path in leftovers(cache)} == {folder}
     assert [photo.name for photo in data.photos("open-country", "test")] == ["opencountry_2.jpg"]
     server.body = b""
-    assert data.download("open-country", server.url, progress=False) == folder
+    assert data.download("open-country", address(server), progress=False) == folder
     assert capfd.readouterr() == ("", "")
 
 
@@ -932,7 +901,7 @@ def test_a_progress_bar_is_shown(server, published, cache):
     shown = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
     code = (
         "from colorlib.data import downloads; "
-        f"downloads._fetch({server.url!r}, {str(cache)!r}, progress=True)"
+        f"downloads._fetch({address(server)!r}, {str(cache)!r}, progress=True)"
     )
     call = [sys.executable, "-c", code]
     assert "100%" in subprocess.run(call, env=shown, capture_output=True, text=True).stderr
@@ -989,18 +958,18 @@ def test_a_failed_download_leaves_nothing_and_can_be_repeated(
 ):
     fault(server, published)
     with pytest.raises(ColorlibError, match=says) as error:
-        data.download("open-country", server.url, progress=False)
+        data.download("open-country", address(server), progress=False)
     assert one_sentence(error)
     assert not leftovers(cache)
     server.body, server.sent = archive(published), None
-    assert len(list(data.download("open-country", server.url, progress=False).iterdir())) == 3
+    assert len(list(data.download("open-country", address(server), progress=False).iterdir())) == 3
 
 
 def test_no_network_is_one_sentence(server, published, cache):
     server.shutdown()
     server.server_close()
     with pytest.raises(ColorlibError, match="check the network") as error:
-        data.download("open-country", server.url, progress=False)
+        data.download("open-country", address(server), progress=False)
     assert one_sentence(error) and not leftovers(cache)
 
 

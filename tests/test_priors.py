@@ -19,10 +19,7 @@ def prior() -> priors.Prior:
     return priors.Prior()
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def lightness(split: str = "val", size: int = 224) -> torch.Tensor:

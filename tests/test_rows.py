@@ -23,10 +23,7 @@ from colorlib.files import reading
 KIND = rows.Kind("squares.npy", (2,), "<f4", chunk=4, threads=True)
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 class Squares:

@@ -11,31 +11,23 @@ import re
 import shutil
 import sqlite3
 import tarfile
-import threading
 import time
 import zipfile
 from collections.abc import Iterable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torchvision
+from checks import one_sentence
 from PIL import Image
 
 from colorlib import data
 from colorlib.data import catalogue, downloads, hashes, sources, torchvision_sets
 from colorlib.errors import ColorlibError, NotHere
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> Path:
-    """Every test begins with an empty cache and without other data."""
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("COLORLIB_CACHE", str(folder))
-    monkeypatch.delenv("COLORLIB_DATA", raising=False)
-    return folder
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def photograph(seed: int, kind: str = "PNG") -> bytes:
@@ -94,10 +86,6 @@ def leftovers(cache: Path) -> list[Path]:
     """What is in the cache but the table of hashes, folders too."""
     found = cache.rglob("*") if cache.exists() else []
     return [path for path in found if not path.name.startswith("hashes.sqlite")]
-
-
-def one_sentence(error: pytest.ExceptionInfo) -> bool:
-    return "\n" not in str(error.value) and 10 < len(str(error.value)) < 300
 
 
 # Folders --------------------------------------------------------------------
@@ -383,29 +371,6 @@ def test_everything_and_joined_take_lists(folder, tmp_path, monkeypatch):
 
 
 # Archives, from a server on this machine ------------------------------------
-
-
-@pytest.fixture
-def server():
-    """Answers every request with `server.body`, and keeps what was asked for."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.server.asked.append(self.path)
-            self.send_response(200 if self.server.body else 404)
-            self.send_header("Content-Length", str(len(self.server.body)))
-            self.end_headers()
-            self.wfile.write(self.server.body)
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.body, server.asked = b"", []
-        server.url = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 def tar(files: dict[str, bytes], prefix: str = "") -> bytes:

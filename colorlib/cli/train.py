@@ -119,7 +119,8 @@ def train(
               "for validation", flush=True)
         say_how_divided(data)
         say_what_is_left_out(data)
-        say_which_are_near_gray(photographs)
+        if min_chroma < data_sets.NEAR_GRAY:
+            say_which_are_near_gray(photographs)
     about = {
         "preset": None if given and not preset else preset or "baseline",
         "init": given.about if given else {},

@@ -29,9 +29,7 @@ class Rule:
 
     def name_in_archive(self, file: str) -> str | None:
         """The published name of a file; None if the rule is not for such files."""
-        pattern, template = self.published
-        match = re.fullmatch(pattern, file)
-        return match and match.expand(template)
+        return _expanded(self.published, file)
 
     def order(self, files: Iterable[str]) -> list[str]:
         """The files that the rule is for, in its order."""
@@ -221,10 +219,8 @@ class DataSet:
         return member if self.published else Path(member).name
 
     def _name_in_archive(self, file: str) -> str:
-        if not self.published:
-            return file
-        pattern, template = self.published
-        name = re.sub(pattern, template, file)
+        name = _expanded(self.published, file) if self.published else file
+        assert name is not None, f"{file} is not named as the table says"
         return name.replace("-", "/") if self.hyphens else name
 
     def cost(self) -> str | None:
@@ -239,6 +235,13 @@ class DataSet:
             return self.remedy or f"install {self.package}"
         point = f"point COLORLIB_DATA at a folder that holds {self.folder}"
         return f"run 'colorlib download {self.name}', or {point}" if self.url else point
+
+
+def _expanded(published: Sequence[str], file: str) -> str | None:
+    """A file's published name, by a regular expression and a template; None if it is no match."""
+    pattern, template = published
+    match = re.fullmatch(pattern, file)
+    return match and match.expand(template)
 
 
 def _there(path: Path, hash_of: Callable[[Path], str]) -> str:

@@ -103,10 +103,14 @@ def layout(root: Path) -> Layout:
     parts: dict[str, list[Path]] = {split: [] for split in given}
     loose = []
     of_folder = {name: split for split, names in given.items() for name in names}
+    of_parent: dict[Path, str | None] = {}  # a folder with photographs -> the split that it is in
     for path in paths:
-        above = [folder.as_posix() for folder in path.relative_to(root).parents]
-        splits = [of_folder[name] for name in reversed(above) if name in of_folder]
-        parts[splits[0]].append(path) if splits else loose.append(path)
+        if path.parent not in of_parent:
+            above = [folder.as_posix() for folder in path.relative_to(root).parents]
+            splits = (of_folder[name] for name in reversed(above) if name in of_folder)
+            of_parent[path.parent] = next(splits, None)
+        split = of_parent[path.parent]
+        parts[split].append(path) if split else loose.append(path)
     if nested and loose:
         two = " and ".join(str(root / names[0]) for names in given.values())
         raise ColorlibError(
@@ -312,7 +316,7 @@ def _nested_split_folders(
     Raises:
         ColorlibError: two folders side by side for one split.
     """
-    above = {folder for path in paths for folder in path.relative_to(root).parents}
+    above = _folders(root, paths)
     parents = {folder.parent for folder in above if split_of(folder.name)} - {Path()}
     given: dict[str, list[str]] = {}
     for parent in sorted(parents):
@@ -323,6 +327,12 @@ def _nested_split_folders(
     return {split: given[split] for split in SPLITS if split in given}
 
 
+def _folders(root: Path, paths: list[Path]) -> set[Path]:
+    """The folders that hold files, themselves or further down, from `root`."""
+    holding = {path.parent.relative_to(root) for path in paths}
+    return holding.union(*(folder.parents for folder in holding))
+
+
 def _two_folders(root: Path, split: str, one: str, other: str) -> ColorlibError:
     return ColorlibError(
         f"{root} holds two folders for the split {split}, {one} and {other}: leave or rename one"
@@ -331,8 +341,9 @@ def _two_folders(root: Path, split: str, one: str, other: str) -> ColorlibError:
 
 def _warn_of_similar_names(root: Path, paths: list[Path], given: dict[str, list[str]]) -> None:
     """Say so if folders look like splits, such as seg_train and seg_test, but are not used so."""
-    above = {folder for path in paths for folder in path.relative_to(root).parents}
-    alone = sorted(str(folder) for folder in above if split_of(folder.name) in ("val", "test"))
+    alone = sorted(
+        str(folder) for folder in _folders(root, paths) if split_of(folder.name) in ("val", "test")
+    )
     if alone:
         warnings.warn(
             f"{some_of(alone)} in {root}: not taken for splits, since no other split lies beside, "

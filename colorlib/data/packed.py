@@ -117,10 +117,13 @@ class Packed:
         found = self.embeddings[rows]  # a copy
         swapped = np.broadcast_to(mirrored, len(rows))
         if swapped.any():
-            if self.mirrored_embeddings is None:
-                raise ValueError("there are no embeddings of mirror images: embed them, too")
-            found[swapped] = self.mirrored_embeddings[rows[swapped]]
+            found[swapped] = self._of_mirror_images()[rows[swapped]]
         return torch.from_numpy(found).float().to(device)
+
+    def _of_mirror_images(self) -> np.ndarray:
+        if self.mirrored_embeddings is None:
+            raise ValueError("there are no embeddings of mirror images: embed them, too")
+        return self.mirrored_embeddings
 
     def with_embeddings(
         self, embeddings: np.ndarray, mirrored: np.ndarray | None = None
@@ -166,10 +169,8 @@ class Packed:
         Raises:
             ValueError: there are embeddings, but none of mirror images.
         """
-        if self.embeddings is not None and self.mirrored_embeddings is None:
-            raise ValueError("there are no embeddings of mirror images: embed them, too")
-        pixels = self.pixels[:, :, ::-1]
-        return self._turned("mirrored", pixels, self.mirrored_embeddings, self.embeddings)
+        embeddings = None if self.embeddings is None else self._of_mirror_images()
+        return self._turned("mirrored", self.pixels[:, :, ::-1], embeddings, self.embeddings)
 
     def upside_down(self, embeddings: np.ndarray | None = None) -> "Packed":
         """The same photographs, top and bottom exchanged.

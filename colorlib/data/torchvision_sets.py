@@ -141,8 +141,8 @@ class TorchvisionSet:
         for split, photographs in splits.items():
             paths = sorted(_paths(photographs))
             if not paths and split == "":  # it keeps them all in its folder, and has it alone
-                own = root if root == self._folder() else Path(getattr(photographs, "root", root))
-                paths = files.walk(own)[0] if own != root or root == self._folder() else []
+                own = Path(getattr(photographs, "root", root))
+                paths = [] if own == data_dir() else files.walk(own)[0]
             if not paths:
                 raise ColorlibError(
                     f"torchvision's {self.name} keeps no photographs as files that it names"

@@ -12,8 +12,6 @@ MAY_NOT_BE_READ = "may not be read"
 
 def user_path(path: Path | str) -> Path:
     """A path as a person gave it, with a leading `~` or `~name` as that home folder."""
-    if isinstance(path, Path) and not str(path).startswith("~"):
-        return path
     return Path(os.path.expanduser(path))
 
 
