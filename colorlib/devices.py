@@ -70,6 +70,28 @@ def device_name(device: str) -> str:
     return f"{name}, {threads} thread{'s' * (threads > 1)}"
 
 
+def precision(device: str | torch.device, bf16: bool) -> str:
+    """In which numbers networks compute there, as results tell it.
+
+    Args:
+        device: "cpu", "cuda", ...
+        bf16: whether convolutions and matrix products are computed in bfloat16
+            (`Settings.bf16`); sums, losses and weights stay float32.
+    """
+    if bf16:
+        return "bfloat16"
+    tf32 = torch.device(device).type == "cuda" and torch.backends.cudnn.allow_tf32
+    return "float32, convolutions in TF32" if tf32 else "float32"
+
+
+def free_memory(device: str | torch.device) -> int:
+    """How many bytes a GPU still has."""
+    device = torch.device(device)
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+    return torch.cuda.mem_get_info(device)[0]
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out; CUDA's error has a class of its own, others only their words."""
     words = ("out of memory", "not enough memory", "can't allocate memory")

@@ -10,6 +10,7 @@ from colorlib.data.catalogue import data_sets, names
 from colorlib.data.downloads import download
 from colorlib.data.folders import SPLITS, Photo, UnreadablePhotos
 from colorlib.data.packed import NEAR_GRAY, Packed, pack, unreadable
+from colorlib.data.resident import Resident
 from colorlib.data.sources import division, everything, joined, left_out, photos
 from colorlib.rows import Progress
 
@@ -19,6 +20,7 @@ __all__ = [
     "Packed",
     "Photo",
     "Progress",
+    "Resident",
     "UnreadablePhotos",
     "atomic_folder",
     "cache_dir",

@@ -15,6 +15,7 @@ from torch import Tensor
 from colorlib import lab, rows
 from colorlib.cache import atomic_folder, cache_dir
 from colorlib.data.folders import Photo, UnreadablePhotos, some_of
+from colorlib.data.resident import Resident
 from colorlib.errors import ColorlibError
 from colorlib.files import squares
 from colorlib.rows import Progress
@@ -98,14 +99,14 @@ class Packed:
     def embedding(
         self,
         which: Which | None = None,
-        mirrored: np.ndarray | bool = False,
+        mirrored: np.ndarray | Tensor | bool = False,
         device: str | torch.device = "cpu",
     ) -> Tensor | None:
         """The global prior's embeddings of photographs, (B, E) float32; None without a prior.
 
         Args:
             which: all by default.
-            mirrored: those of the mirror images; an array of B booleans chooses for each.
+            mirrored: those of the mirror images; B booleans choose for each.
             device: where the result lies.
 
         Raises:
@@ -115,7 +116,8 @@ class Packed:
             return None
         rows = self.index[self._positions(which)]
         found = self.embeddings[rows]  # a copy
-        swapped = np.broadcast_to(mirrored, len(rows))
+        chosen = mirrored.cpu().numpy() if isinstance(mirrored, Tensor) else mirrored
+        swapped = np.broadcast_to(chosen, len(rows))
         if swapped.any():
             found[swapped] = self._of_mirror_images()[rows[swapped]]
         return torch.from_numpy(found).float().to(device)
@@ -149,6 +151,21 @@ class Packed:
         return replace(
             self, key=key.hexdigest(), embeddings=embeddings, mirrored_embeddings=mirrored
         )
+
+    def to(self, device: str | torch.device) -> Resident:
+        """The same photographs and embeddings, copied into the memory of a device."""
+
+        def moved(rows: np.ndarray | None) -> Tensor | None:
+            return None if rows is None else torch.from_numpy(rows[self.index]).to(device)
+
+        pixels = torch.from_numpy(np.ascontiguousarray(self.pixels[self.index])).to(device)
+        return Resident(pixels, moved(self.embeddings), moved(self.mirrored_embeddings))
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes `to` copies."""
+        arrays = (self.pixels, self.embeddings, self.mirrored_embeddings)
+        return sum(len(self) * rows[:1].nbytes for rows in arrays if rows is not None)
 
     def select(self, which: Which) -> "Packed":
         """The same photographs, fewer or in another order; nothing is copied."""

@@ -53,7 +53,11 @@ class Fusion(nn.Module):
     """Mixes a global prior into every position of a map (section 3.5).
 
     (B, C, H, W) and (B, E) -> (B, C, H, W), C = 256 at width 1: the embedding is
-    repeated at every position, joined to the map, and mixed in by a 1x1 convolution.
+    repeated at every position, joined to the map, and mixed in by a 1x1 convolution,
+
+        W [h; e] = W_h h + W_e e,
+
+    of which the second term is the same everywhere, so computed once a photograph.
     """
 
     def __init__(self, channels: int, embedding: int, batch_norm: bool = True):
@@ -63,9 +67,15 @@ class Fusion(nn.Module):
         )
 
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
-        H, W = features.shape[2:]
-        everywhere = embedding[:, :, None, None].expand(-1, -1, H, W)  # (B, E, H, W)
-        return self.mix(torch.cat((features, everywhere), dim=1))  # (B, C, H, W)
+        convolution, *rest = self.mix
+        assert isinstance(convolution, nn.Conv2d)
+        sizes = features.shape[1], embedding.shape[1]
+        W_h, W_e = convolution.weight.split(sizes, dim=1)  # (C, C or E, 1, 1)
+        x = F.conv2d(features, W_h, convolution.bias)  # (B, C, H, W)
+        x = x + F.linear(embedding, W_e.flatten(1))[:, :, None, None]
+        for layer in rest:
+            x = layer(x)
+        return x
 
 
 class Attention(nn.Module):
@@ -160,7 +170,10 @@ class Attention(nn.Module):
         at_s = self.W_s(h_bar)
         return torch.cat(
             [
-                checkpoint(self._concat, at_t, at_s, use_reentrant=False)
+                checkpoint(
+                    self._concat, at_t, at_s,
+                    use_reentrant=False, preserve_rng_state=False,
+                )
                 for at_t in self.W_t(h).split(64, dim=1)
             ],
             dim=1,

@@ -10,6 +10,7 @@ from colorlib.training.loop import (
     evaluate,
     fit,
     train_epoch,
+    update,
     update_batch_norm,
 )
 from colorlib.training.prepare import network, prior_for
@@ -29,6 +30,7 @@ __all__ = [
     "network",
     "prior_for",
     "train_epoch",
+    "update",
     "update_batch_norm",
 ]
 

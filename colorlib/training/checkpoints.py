@@ -1,6 +1,7 @@
 """The run folder: curves, best weights, and from where a stopped run goes on."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -117,6 +118,7 @@ class RunFolder:
 
     def __init__(self, path: Path, run: dict[str, Any]):
         self.path, self.run = path, run
+        self._due = 0.0  # when the next checkpoint may be written
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -170,21 +172,29 @@ class RunFolder:
             ) from error
         state.history[:] = history
 
-    def save(self, state: State, about: dict[str, Any] | None) -> None:
+    def save(self, state: State, about: dict[str, Any] | None, last: bool) -> None:
         """Write a checkpoint and the curves; with `about`, the weights as the best so far.
+
+        Where epochs are short, not every one leaves a checkpoint: at most a tenth of the
+        time goes into writing them.
 
         Args:
             state: after an epoch.
             about: what the best weights should say about themselves; None if
                 an earlier epoch was better.
+            last: whether it was the last epoch, which always leaves one.
 
         Raises:
             ColorlibError: it cannot be written; what was there before is kept.
         """
         if about is not None:
             save_weights(state.evaluated, self.path / BEST, half=True, **about)
-        metadata = {"run": json.dumps(self.run), "history": json.dumps(state.history)}
-        write_tensors(state.tensors(), self.path / LAST, metadata)
+        if last or time.monotonic() >= self._due:
+            begun = time.monotonic()
+            metadata = {"run": json.dumps(self.run), "history": json.dumps(state.history)}
+            write_tensors(state.tensors(), self.path / LAST, metadata)
+            now = time.monotonic()
+            self._due = now + 9 * (now - begun)
         self.write_metrics(state.history)
 
     def write_metrics(self, history: list[dict[str, float]]) -> None:

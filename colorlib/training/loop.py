@@ -2,7 +2,8 @@
 
 The same loop runs on a CPU, on a GPU and, started by ``torchrun``, on several
 processes or machines: each takes its share of every batch, and torch's
-DistributedDataParallel averages the gradients.
+DistributedDataParallel averages the gradients. On a GPU the photographs are resident,
+steps are CUDA graphs, and the processor waits for it once an epoch.
 """
 
 import math
@@ -11,22 +12,21 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from colorlib import files, lab
 from colorlib.data import Packed
-from colorlib.devices import is_out_of_memory
+from colorlib.devices import free_memory, is_out_of_memory
 from colorlib.errors import ColorlibError
 from colorlib.networks import Colorizer
 from colorlib.settings import Settings
-from colorlib.training.augment import batches, steps
+from colorlib.training.augment import Photographs, batch_bounds, batches
 from colorlib.training.checkpoints import COLUMNS, RunFolder, State, describe
+from colorlib.training.graphs import Graphed
 from colorlib.training.processes import Processes
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -94,18 +94,19 @@ def fit(
     _check(model, train, val, settings, processes)
     with _enough_memory(device):
         model.to(device).to(memory_format=torch.channels_last)
-        optimizer = OPTIMIZERS[settings.optimizer](model.parameters(), lr=settings.learning_rate)
-        state = State(model, optimizer, _average(model, settings))
+        state = State(model, _optimizer(model, settings, device), _average(model, settings))
         run = describe(settings, model, train, val)
         if not processes.first:  # it is given the first one's weights, whatever its own are
             del run["first weights"]
         folder = RunFolder(files.user_path(out), run) if out else None
-        with folder.locked() if folder and processes.first else nullcontext():
+        locked = folder.locked() if folder and processes.first else nullcontext()
+        with locked, _own_stream(device):
             if folder:
                 folder.resume(state)
                 if processes.first:  # one killed in between may have written a row more
                     folder.write_metrics(state.history)
-            _train(state, train, val, settings, folder, device, processes, progress, about)
+            resident = _resident(train, device), _resident(val, device)
+            _train(state, *resident, settings, folder, device, processes, progress, about)
     if state.average is not None:
         model.load_state_dict(state.average.module.state_dict())
     return state.history
@@ -113,8 +114,8 @@ def fit(
 
 def _train(
     state: State,
-    train: Packed,
-    val: Packed,
+    train: Photographs,
+    val: Photographs,
     settings: Settings,
     folder: RunFolder | None,
     device: torch.device,
@@ -126,6 +127,10 @@ def _train(
     if settings.compile:
         state.model.compile()
     wrapped = processes.wrap(state.model)
+    step: Step = partial(update, wrapped, state.optimizer, settings.bf16)
+    if device.type == "cuda" and processes.count == 1:
+        step = Graphed(step)
+    at_once = settings.batch_size if device.type == "cpu" else max(settings.batch_size, 64)
     history = state.history
     epochs = tqdm(
         range(len(history), settings.epochs),
@@ -136,12 +141,9 @@ def _train(
     )
     for epoch in epochs:
         rate = _learning_rate(settings, epoch)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        train_loss = train_epoch(
-            wrapped, train, state.optimizer, settings, epoch, device, processes, state.average
-        )
-        val_loss = evaluate(state.evaluated, val, settings.batch_size, device)
+        _set_learning_rate(state.optimizer, rate)
+        train_loss = train_epoch(step, train, settings, epoch, device, processes, state)
+        val_loss = evaluate(state.evaluated, val, at_once, device, settings.bf16)
         if not math.isfinite(train_loss + val_loss):
             raise Diverged(history)
         best = min((row["val_loss"] for row in history), default=math.inf)
@@ -151,54 +153,93 @@ def _train(
         epochs.set_postfix(train=f"{train_loss:.5f}", validation=f"{val_loss:.5f}")
         if folder is not None and processes.first:
             found = {"size": val.size, "epoch": epoch + 1, "val_loss": val_loss}
-            folder.save(state, (about or {}) | found if val_loss < best else None)
+            last = epoch + 1 == settings.epochs
+            folder.save(state, (about or {}) | found if val_loss < best else None, last)
+
+
+Step = Callable[[Tensor, Tensor | None, Tensor, float], Tensor]
+"""L, embedding, ab and the share of the loss -> the loss."""
+
+
+def update(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    bf16: bool,
+    L: Tensor,
+    embedding: Tensor | None,
+    ab: Tensor,
+    share: float = 1.0,
+) -> Tensor:
+    """One step: the loss of a batch, its gradient, and new weights.
+
+    Returns:
+        The loss, a scalar where it was computed.
+    """
+    with torch.autocast(L.device.type, torch.bfloat16, bf16):
+        loss = model(L, embedding, ab)
+    optimizer.zero_grad()
+    (loss * share).backward()
+    optimizer.step()
+    return loss.detach()
 
 
 def train_epoch(
-    model: nn.Module,
-    train: Packed,
-    optimizer: torch.optim.Optimizer,
+    step: Step,
+    train: Photographs,
     settings: Settings,
     epoch: int,
     device: torch.device,
     processes: Processes,
-    average: AveragedModel | None,
+    state: State,
 ) -> float:
     """One pass over the training photographs; returns the mean loss."""
-    model.train()
-    total = seen = 0.0
-    found = batches(train, settings, epoch, device, processes)
-    for (L, embedding, ab), share in found:
-        with torch.autocast(device.type, torch.bfloat16, settings.bf16):
-            loss = model(L, embedding, ab)
-        optimizer.zero_grad()
-        (loss * share).backward()
-        optimizer.step()
-        if average is not None:
-            average.update_parameters(_unwrapped(model))
-        total, seen = total + loss.item() * len(L), seen + len(L)
-    total, seen = processes.total(total, seen)
+    state.model.train()
+    losses, sizes = [], []
+    for batch, share in batches(train, settings, epoch, device, processes):
+        losses.append(step(*batch, share))
+        sizes.append(len(batch[0]))
+        if state.average is not None:
+            state.average.update_parameters(state.model)
+    total, seen = processes.total(_sum(losses, sizes), sum(sizes))
     return total / seen
 
 
 @torch.no_grad()
 def evaluate(
-    model: Colorizer, photographs: Packed, batch_size: int = 16, device: str | torch.device = "cpu"
+    model: Colorizer,
+    photographs: Photographs,
+    batch_size: int = 16,
+    device: str | torch.device = "cpu",
+    bf16: bool = False,
 ) -> float:
     """The mean squared error of ab / 128 (section 4.2) over whole photographs.
 
     In evaluation mode, and whatever loss the head is trained by, so that all
     networks can be compared.
+
+    Args:
+        model: the network, on `device`.
+        photographs: with embeddings if the network has a prior.
+        batch_size: how many at a time, at most.
+        device: where it is computed.
+        bf16: compute convolutions in bfloat16.
     """
     model.eval()
-    total = 0.0
-    for which in np.array_split(
-        np.arange(len(photographs)), math.ceil(len(photographs) / batch_size)
-    ):
-        L, ab = lab.normalize(photographs.lab(which))
-        predicted = model(L.to(device), photographs.embedding(which, device=device))
-        total += F.mse_loss(predicted, ab.to(device)).item() * len(which)
-    return total / len(photographs)
+    losses, sizes = [], []
+    for start, stop in batch_bounds(len(photographs), batch_size):
+        some = slice(start, stop)
+        L, ab = lab.normalize(photographs.lab(some))
+        with torch.autocast(torch.device(device).type, torch.bfloat16, bf16):
+            predicted = model(L.to(device), photographs.embedding(some, device=device))
+        losses.append(F.mse_loss(predicted.float(), ab.to(device)))
+        sizes.append(len(ab))
+    return _sum(losses, sizes) / len(photographs)
+
+
+def _sum(losses: list[Tensor], sizes: list[int]) -> float:
+    """The sum over photographs of mean losses of batches; waits for the device, once."""
+    found = torch.stack(losses).tolist()
+    return sum(loss * size for loss, size in zip(found, sizes, strict=True))
 
 
 @torch.no_grad()
@@ -237,7 +278,7 @@ def _check(
             "to train with flip, the embeddings of mirror images are needed, too (mirrored=True)"
         )
     visits = len(train) * settings.repeats
-    smallest = visits // steps(visits, settings)  # photographs of the smallest batch
+    smallest = visits // math.ceil(visits / settings.batch_size)  # photographs in that batch
     if processes.count > smallest:
         raise ColorlibError(f"{processes.count} processes cannot share so small a batch")
     side = settings.crop or train.size
@@ -263,6 +304,49 @@ def _enough_memory(device: torch.device) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def _own_stream(device: torch.device) -> Iterator[None]:
+    """On an NVIDIA GPU, a stream besides the default one, on which graphs can be recorded."""
+    if device.type != "cuda":
+        yield
+        return
+    stream = torch.cuda.Stream(device)
+    stream.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(stream):
+        yield
+    torch.cuda.current_stream(device).wait_stream(stream)
+
+
+def _resident(photographs: Packed, device: torch.device) -> Photographs:
+    """Photographs on a GPU, unless they need more than half of its free memory."""
+    if device.type == "cpu" or photographs.nbytes > free_memory(device) / 2:
+        return photographs
+    return photographs.to(device)
+
+
+def _optimizer(
+    model: Colorizer, settings: Settings, device: torch.device
+) -> torch.optim.Optimizer:
+    """The optimizer; on an NVIDIA GPU one that a CUDA graph can hold.
+
+    There it is one kernel, and its learning rate a tensor that may change.
+    """
+    make, rate = OPTIMIZERS[settings.optimizer], settings.learning_rate
+    if device.type != "cuda":
+        return make(model.parameters(), lr=rate)
+    on_gpu = {"adam": {"fused": True, "capturable": True}, "rmsprop": {"capturable": True}}
+    more = on_gpu.get(settings.optimizer, {"fused": True})
+    return make(model.parameters(), lr=torch.tensor(rate, device=device), **more)
+
+
+def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
 def _learning_rate(settings: Settings, epoch: int) -> float:
     if not settings.cosine:
         return settings.learning_rate
@@ -276,7 +360,3 @@ def _average(model: Colorizer, settings: Settings) -> AveragedModel | None:
     return AveragedModel(
         model, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True
     )
-
-
-def _unwrapped(model: nn.Module) -> nn.Module:
-    return model.module if isinstance(model, DistributedDataParallel) else model
