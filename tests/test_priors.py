@@ -1,5 +1,7 @@
+import hashlib
 import multiprocessing
 import os
+import shutil
 from pathlib import Path
 
 import huggingface_hub
@@ -165,7 +167,12 @@ def test_no_network_is_one_sentence_that_names_the_embedded_prior(monkeypatch, t
 
 
 def stored(cache: Path) -> list[Path]:
-    return [path for path in (cache / "embeddings-3").rglob("*") if path.is_file()]
+    """The files of embeddings, and no other but what says where each was made."""
+    found = [path for path in (cache / "embeddings-3").rglob("*") if path.is_file()]
+    beside = {path for path in found if path.name == "device.txt"}
+    embeddings = [path for path in found if path not in beside]
+    assert beside <= {path.with_name("device.txt") for path in embeddings}
+    return embeddings
 
 
 def test_embeddings_are_computed_once_photo_by_photo_and_mirrored(prior, cache):
@@ -208,12 +215,36 @@ def test_what_version_0_1_left_in_the_cache_is_not_used_and_keys_are_the_same(
         old = cache.joinpath(room[:-2], *inside)
         old.parent.mkdir(parents=True)
         np.save(old, np.zeros_like(np.load(file)))  # as of photographs that came out black
-        file.unlink()
-        file.parent.rmdir()
+        shutil.rmtree(file.parent)
     again = priors.packed(photos, 16, prior)
     assert again.rgb().any() and torch.equal(again.rgb(), found.rgb())
     assert np.array_equal(again.embeddings, found.embeddings)
     assert data.pack(photos, 16).key.startswith("18db7d55d7ed")  # as in version 0.1
+
+
+def test_embeddings_that_another_device_has_made_are_used_and_say_so(prior, cache, monkeypatch):
+    photos = data.photos("samples", "val")[:2]
+    monkeypatch.setattr(priors, "device_name", lambda device: f"a {device}")
+    made = priors.embed(photos, prior)
+    (file,) = stored(cache)
+    other = priors.embed(photos, prior, "cuda", progress=None)  # computing would fail
+    assert np.array_equal(made, other) and stored(cache) == [file]
+    assert priors.made_on(other) == "a cpu"
+    assert priors.packed(photos, 16, prior).key == priors.packed(photos, 16, prior, "cuda").key
+    file.with_name("device.txt").unlink()  # as of earlier versions
+    assert priors.made_on(priors.embed(photos, prior, "cuda", progress=None)) is None
+    assert priors.made_on(np.zeros((1, 2))) is None
+
+
+def test_what_was_embedded_on_a_cpu_before_keys_were_without_device_is_found(prior, cache):
+    photos = data.photos("samples", "val")[:2]
+    digest = hashlib.sha256(f"{prior.key} cpu False False".encode())
+    for photo in photos:
+        digest.update(photo.sha256.encode())
+    folder = cache / "embeddings-3" / digest.hexdigest()
+    folder.mkdir(parents=True)
+    np.save(folder / "embeddings.npy", np.full((2, 1000), 7, np.float32))
+    assert (priors.embed(photos, prior, progress=None) == 7).all()
 
 
 def test_the_file_is_one_that_numpy_would_write(cache):
