@@ -492,6 +492,7 @@ changed = {
     name: base.get(name, "fusion")
     for name in ("plain-xavier", "prior-299", "prior-softmax",
                  "prior-pooled", "prior-mean", "prior-trap", *base)
+    if name in coast  # a scale may leave some out
 }
 rows = {}
 for name, of in changed.items():

@@ -1,6 +1,8 @@
 """The experiment matrix, its runs, their records, and what follows from them."""
 
 from colorlib import _moved
+from colorlib.experiments import cost
+from colorlib.experiments.cost import Cost
 from colorlib.experiments.matrix import TRIVIAL, Plan, Run, declared, matrix
 from colorlib.experiments.pool import work_through
 from colorlib.experiments.records import PREDICTED, RESULTS, pictures, recorded
@@ -11,8 +13,10 @@ __all__ = [
     "PREDICTED",
     "RESULTS",
     "TRIVIAL",
+    "Cost",
     "Plan",
     "Run",
+    "cost",
     "declared",
     "difference",
     "matrix",

@@ -33,9 +33,12 @@ class Plan:
         changes: fields of `Config` that differ from the preset.
         prior: the global prior; None for a network without one.
         settings: how it is trained; None for a trivial baseline.
-        photos: how many training photographs it gets; None for all.
+        first: how many of the data set's training photographs the scale takes, the
+            first ones; None for all.
+        photos: how many of these it is trained on; None for all.
         compared: whether it is a row of the comparison, and not an ablation.
-        others: the scale's other data sets.
+        others: the scale's other data sets whose photographs have the same size.
+        compact: whether its tables of scores are short ones (`records`).
     """
 
     size: int
@@ -43,9 +46,11 @@ class Plan:
     changes: dict[str, Any]
     prior: Spec | None
     settings: Settings | None
+    first: int | None
     photos: int | None
     compared: bool
     others: tuple[str, ...]
+    compact: bool
 
 
 @dataclass(frozen=True)
@@ -84,24 +89,35 @@ class Run:
         rows = declaration["variants"] | declaration["ablations"]
         rows |= {name: {"preset": "baseline"} for name in TRIVIAL}
         row = find(rows, self.variant, "variant")
-        settings = None
+        own, settings = _of_data_set(scale, self.data), None
         if self.seed is not None:
             settings = Settings(
-                **scale["settings"] | row.get("settings", {}),
+                **own["settings"] | row.get("settings", {}),
                 repeats=declaration["repeats"].get(self.data, 1),
                 seed=self.seed,
             )
         with_prior = preset_config(row["preset"]).embedding > 0
         return Plan(
-            size=scale["size"],
+            size=own["size"],
             preset=row["preset"],
             changes={"width": scale["width"]} | row.get("set", {}),
             prior=Spec(**row.get("prior", {})) if with_prior else None,
             settings=settings,
+            first=own.get("photos"),
             photos=row.get("photos"),
             compared=self.variant not in declaration["ablations"],
-            others=tuple(name for name in scale["data"] if name != self.data),
+            others=tuple(
+                name for name in scale["data"]
+                if name != self.data and _of_data_set(scale, name)["size"] == own["size"]
+            ),
+            compact=scale.get("compact", False),
         )
+
+
+def _of_data_set(scale: dict, name: str) -> dict:
+    """What a scale declares for a data set: what is its own, else what is for all."""
+    own = scale.get("each", {}).get(name, {})
+    return {**scale, **own, "settings": scale["settings"] | own.get("settings", {})}
 
 
 def matrix(scale: str, only: str | None = None) -> list[Run]:
@@ -116,13 +132,18 @@ def matrix(scale: str, only: str | None = None) -> list[Run]:
     """
     declaration = declared()
     plan = find(declaration["scales"], scale, "scale")
-    names = plan["data"]
+    names, seeds = plan["data"], plan["seeds"]
     runs = [Run(scale, name, row, None) for name in names for row in TRIVIAL]
-    variants = plan.get("variants", declaration["variants"])
-    for rows, where in ((variants, names), (declaration["ablations"], plan["ablations"])):
+    left_out = plan.get("without", ())
+    ablations = [name for name in declaration["ablations"] if name not in left_out]
+    for rows, where, count in (
+        (plan.get("variants", declaration["variants"]), names, seeds),
+        (plan.get("later", ()), names, seeds),
+        (ablations, plan["ablations"], plan.get("ablation_seeds", seeds)),
+    ):
         runs += [
             Run(scale, name, variant, seed)
-            for seed in range(plan["seeds"])
+            for seed in range(count)
             for name in where
             for variant in rows
         ]

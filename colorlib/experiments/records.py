@@ -8,6 +8,8 @@
   weights of the epoch with the lowest validation loss;
 - ``elsewhere.csv``, of a row of the comparison: the same test photographs
   mirrored and upside down, and the test photographs of other data sets;
+  Tables of a scale that is `compact` have four significant figures, and names
+  in ``elsewhere.csv`` only where they are not those of ``scores.csv``;
 - ``predicted.jpg``, with the first seed: `PREDICTED` of the test photographs;
 - ``run.json``: configuration, seed, hashes of the photographs with the prior's
   embeddings of them, versions, commit, device, wall time; other data sets that
@@ -47,6 +49,7 @@ def write(
     names: Sequence[str],
     scores: Mapping[str, Sequence[float]],
     history: Sequence[Mapping[str, float]] | None = None,
+    compact: bool = False,
 ) -> None:
     """Write the tables of a run, `run.json` last.
 
@@ -56,24 +59,35 @@ def write(
         names: of the test photographs.
         scores: metric -> one value a test photograph.
         history: what `training.fit` returned; None for a trivial baseline.
+        compact: whether scores have fewer figures.
     """
     if history is not None:
         _write_table(folder / "metrics.csv", training.COLUMNS, (row.values() for row in history))
     rows = zip(names, *scores.values(), strict=True)
-    _write_table(folder / "scores.csv", ("photo", *scores), rows)
+    _write_table(folder / "scores.csv", ("photo", *scores), rows, _figures(compact))
     text = json.dumps(rounded(facts), indent=1, allow_nan=False) + "\n"
     files.write_text(folder / "run.json", text, overwrite=True)
 
 
 def write_elsewhere(
-    folder: Path, found: Iterable[tuple[str, Sequence[str], Mapping[str, Sequence[float]]]]
+    folder: Path,
+    found: Iterable[tuple[str, Sequence[str], Mapping[str, Sequence[float]]]],
+    compact_for: Sequence[str] | None = None,
 ) -> None:
-    """Write ``elsewhere.csv`` of (where, names of the photographs, their scores)."""
+    """Write ``elsewhere.csv`` of (where, names of the photographs, their scores).
+
+    Args:
+        folder: the run's.
+        found: what it holds.
+        compact_for: the names in ``scores.csv``, if the table is to be a short one.
+    """
     rows, metrics = [], []
     for where, names, scores in found:
         metrics = list(scores)
-        rows += [(where, *row) for row in zip(names, *scores.values(), strict=True)]
-    _write_table(folder / "elsewhere.csv", ("where", "photo", *metrics), rows)
+        shown = [""] * len(names) if names == compact_for else names
+        rows += [(where, *row) for row in zip(shown, *scores.values(), strict=True)]
+    columns = ("where", "photo", *metrics)
+    _write_table(folder / "elsewhere.csv", columns, rows, _figures(compact_for is not None))
 
 
 def write_pictures(folder: Path, ab: Tensor, true: Tensor) -> None:
@@ -95,20 +109,26 @@ def write_pictures(folder: Path, ab: Tensor, true: Tensor) -> None:
     )
 
 
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Iterable]) -> None:
-    files.write_table(path, columns, (rounded(list(row)) for row in rows))
+def _figures(compact: bool) -> int:
+    return 4 if compact else 6
 
 
-def rounded(value: Any) -> Any:
-    """Numbers, also inside lists and dicts, to six significant figures.
+def _write_table(
+    path: Path, columns: Sequence[str], rows: Iterable[Iterable], figures: int = 6
+) -> None:
+    files.write_table(path, columns, (rounded(list(row), figures) for row in rows))
 
-    More differ between processors.
+
+def rounded(value: Any, figures: int = 6) -> Any:
+    """Numbers, also inside lists and dicts, to so many significant figures.
+
+    More than six differ between processors.
     """
     if isinstance(value, dict):
-        return {key: rounded(inside) for key, inside in value.items()}
+        return {key: rounded(inside, figures) for key, inside in value.items()}
     if isinstance(value, list):
-        return [rounded(inside) for inside in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+        return [rounded(inside, figures) for inside in value]
+    return float(f"{value:.{figures}g}") if isinstance(value, float) else value
 
 
 def recorded(results: Path | str, scale: str) -> dict[str, dict[str, dict[str, list[dict]]]]:
