@@ -14,11 +14,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from colorlib import cli, data, experiments, metrics, networks, priors, training
 from colorlib.errors import ColorlibError
-from colorlib.experiments import claims, pool, records, runner
+from colorlib.experiments import claims, cost, pool, records, runner
 from colorlib.training import loop
 
 
@@ -77,6 +78,8 @@ def test_a_run_again_gives_the_same_files(folders):
     facts = json.loads(after["run.json"])
     assert facts["config"]["coordinates"] and facts["config"]["attention"] == "general"
     assert facts["photos"] == {"train": 32, "val": 6, "test": 10}
+    assert facts["precision"] == "float32"
+    assert facts["prior"]["embedded_on"].endswith(", 1 thread")
     assert "not here" not in facts
     assert len(facts["predicted"]) == len(experiments.PREDICTED)
     with Image.open(folder / "predicted.jpg") as picture:
@@ -93,8 +96,8 @@ def test_a_run_that_diverges_is_recorded_up_to_there(folders, monkeypatch):
     (run,) = experiments.matrix("seconds", "baseline/0")
     train_epoch = training.train_epoch
 
-    def diverging(model, packed, optimizer, settings, epoch, *rest) -> float:
-        loss = train_epoch(model, packed, optimizer, settings, epoch, *rest)
+    def diverging(step, photographs, settings, epoch, *rest) -> float:
+        loss = train_epoch(step, photographs, settings, epoch, *rest)
         return loss if epoch < settings.seed + 1 else math.nan
 
     monkeypatch.setattr(loop, "train_epoch", diverging)
@@ -111,9 +114,10 @@ def test_other_data_sets_may_be_missing_but_not_damaged(folders, monkeypatch):
 
     def elsewhere(name: str) -> list[str]:
         run.__dict__["plan"] = dataclasses.replace(run.plan, others=(name,))
-        others, missing = runner._other_photographs(run)
+        shared = runner.Shared("cpu")
+        others, missing = runner._other_data_sets(run, shared)
         assert missing == ([name] if not others else [])
-        return [where for where, _ in runner._elsewhere(run, others, test, None, "cpu")]
+        return [where for where, _ in runner._elsewhere(run, others, test, shared)]
 
     root = folders[0] / "cvcl"
     monkeypatch.setenv("COLORLIB_DATA", str(folders[0]))
@@ -134,8 +138,10 @@ def test_reproduce_runs_what_is_missing(folders, monkeypatch, capfd):
             cli.main()
         return stop.value.code or 0, *capfd.readouterr()
 
-    listed = reproduce("--dry-run")[1]
-    assert listed.count("to do") == len(listed.splitlines()) == len(experiments.matrix("seconds"))
+    *listed, every, to_do, on_top = reproduce("--dry-run")[1].splitlines()
+    assert len(listed) == len(experiments.matrix("seconds"))
+    assert all(" to do " in line for line in listed) and "on top" in on_top
+    assert every.removeprefix("all") == to_do.removeprefix("to do")
     status, said, _ = reproduce("--only", "baseline")
     assert status == 0 and "2 of 2 runs" in said
     both = experiments.recorded(results, "seconds")["samples"]["baseline"]
@@ -144,7 +150,9 @@ def test_reproduce_runs_what_is_missing(folders, monkeypatch, capfd):
     written = {path: path.stat().st_mtime_ns for path in results.rglob("*.json")}
     assert reproduce("--only", "baseline")[0] == 0
     assert {path: path.stat().st_mtime_ns for path in written} == written
-    assert reproduce("--only", "baseline", "--dry-run")[1].count("done") == 2
+    assert reproduce("--only", "baseline", "--dry-run")[1].count(" done ") == 2
+    status, _, error = reproduce("--dry-run", "--rate", "0")
+    assert status == 1 and "--rate must be positive" in error
     status, _, error = reproduce("--scale", "hours")
     assert status == 1 and "no scale" in error
     status, _, error = reproduce("--only", "gray", "--work", results)
@@ -189,15 +197,211 @@ def test_recorded_runs_are_what_the_matrix_declares():
         scale, data, variant, seed = facts["run"].split("/")
         assert file.parent == recorded / scale / data / variant / seed
         assert not (facts["commit"] or "+").endswith("+"), "of a changed checkout"
-        assert facts["size"] == plan["scales"][scale]["size"]
+        own = plan["scales"][scale].get("each", {}).get(data, {})
+        assert facts["size"] == own.get("size", plan["scales"][scale].get("size"))
         if "config" in facts:
             rows = plan["variants"] | plan["ablations"]
-            wanted = plan["scales"][scale]["settings"] | rows[variant].get("settings", {})
+            wanted = plan["scales"][scale]["settings"] | own.get("settings", {})
+            wanted |= rows[variant].get("settings", {})
             assert wanted.items() <= facts["settings"].items()
             config = networks.Config(**facts["config"])
             changes = {"width": plan["scales"][scale]["width"]} | rows[variant].get("set", {})
             declared = networks.preset_config(rows[variant]["preset"], **changes)
             assert config == dataclasses.replace(declared, embedding=config.embedding)
+
+
+# A scale with photographs of several sizes --------------------------------------
+
+OF_TWO_SIZES = {
+    "scales": {
+        "mixed": {
+            "width": 0.125, "data": ["coast", "forest", "samples"], "variants": ["baseline"],
+            "later": ["fusion"], "ablations": ["samples"], "without": ["softmax"],
+            "seeds": 2, "ablation_seeds": 1, "settings": {"bf16": True, "epochs": 9},
+            "each": {
+                "coast": {"size": 32, "photos": 100, "settings": {"epochs": 3, "batch_size": 4}},
+                "forest": {"size": 32},
+                "samples": {"size": 16, "settings": {"epochs": 2}},
+            },
+        }
+    },
+    "repeats": {"samples": 8},
+    "variants": {
+        "baseline": {"preset": "baseline"}, "fusion": {"preset": "fusion"},
+        "attention": {"preset": "attention"},
+    },
+    "ablations": {
+        "few": {"preset": "baseline", "photos": 5, "settings": {"epochs": 7}},
+        "softmax": {"preset": "fusion", "prior": {"output": "softmax"}},
+    },
+}
+
+
+@pytest.fixture
+def mixed(monkeypatch):
+    monkeypatch.setattr(sys.modules[experiments.Run.__module__], "declared", lambda: OF_TWO_SIZES)
+
+
+def test_a_data_set_may_have_its_own_size_settings_and_number_of_photographs(mixed):
+    plans = {
+        name: experiments.Run("mixed", name, "baseline", 1).plan
+        for name in ("coast", "forest", "samples")
+    }
+    assert {name: plan.size for name, plan in plans.items()} == {
+        "coast": 32, "forest": 32, "samples": 16,
+    }
+    assert plans["coast"].settings == training.Settings(epochs=3, batch_size=4, bf16=True, seed=1)
+    assert plans["forest"].settings == training.Settings(epochs=9, bf16=True, seed=1)
+    assert plans["samples"].settings == training.Settings(epochs=2, bf16=True, repeats=8, seed=1)
+    assert [plan.first for plan in plans.values()] == [100, None, None]
+    assert experiments.Run("mixed", "samples", "few", 0).plan.settings.epochs == 7
+
+
+def test_others_are_data_sets_of_the_same_size(mixed):
+    others = {
+        name: experiments.Run("mixed", name, "baseline", 0).plan.others
+        for name in ("coast", "forest", "samples")
+    }
+    assert others == {"coast": ("forest",), "forest": ("coast",), "samples": ()}
+
+
+def test_the_most_valuable_runs_come_first(mixed):
+    names = [str(run).removeprefix("mixed/") for run in experiments.matrix("mixed")]
+    assert names == [
+        *(f"{data}/{row}/any" for data in ("coast", "forest", "samples")
+          for row in ("gray", "mean-colour")),
+        *(f"{data}/{row}/{seed}" for row in ("baseline", "fusion") for seed in (0, 1)
+          for data in ("coast", "forest", "samples")),
+        "samples/few/0",
+    ]
+
+
+def test_the_first_photographs_of_a_data_set_are_taken_before_they_are_packed(
+    folders, mixed, monkeypatch
+):
+    monkeypatch.setitem(OF_TWO_SIZES["scales"]["mixed"]["each"]["samples"], "photos", 4)
+    packs = runner._photographs(
+        experiments.Run("mixed", "samples", "baseline", 0), runner.Shared("cpu")
+    )
+    whole = data.photos("samples", "train")
+    assert packs["train"].names == tuple(photo.name for photo in whole[:4])
+    assert len(packs["train"].pixels) == 4
+    assert (len(packs["val"]), len(packs["test"])) == (6, 10)
+
+
+def test_the_scale_for_a_gpu():
+    runs = experiments.matrix("gpu")
+    assert len(set(runs)) == len(runs)
+    assert [run.seed for run in runs[:8]] == [None] * 8 and runs[8].seed == 0
+    four = runs[8 : 8 + 3 * 16]
+    assert {run.variant for run in four} == {"baseline", "fusion", "attention", "control"}
+    assert [run.seed for run in four] == [0] * 16 + [1] * 16 + [2] * 16
+    assert {run.data for run in four[:8]} == {"landscapes", "places"}
+    assert {run.plan.size for run in four if run.data == "imagenet64"} == {64}
+    assert experiments.Run("gpu", "places", "fusion", 0).plan.others == ("landscapes",)
+    assert experiments.Run("gpu", "coast", "fusion", 0).plan.others == ()
+    assert all(run.plan.settings.bf16 and run.plan.changes["width"] == 1 for run in four)
+
+
+def test_scales_name_what_there_is():
+    declared = experiments.declared()
+    for scale in declared["scales"].values():
+        assert {"width", "data", "ablations", "seeds", "settings"} <= set(scale)
+        assert set(scale.get("each", {})) <= set(scale["data"])
+        assert all("size" in scale | scale.get("each", {}).get(name, {}) for name in scale["data"])
+        assert set(scale.get("without", ())) <= set(declared["ablations"])
+        assert {*scale.get("variants", ()), *scale.get("later", ())} <= set(declared["variants"])
+        for own in scale.get("each", {}).values():
+            assert set(own) <= {"size", "settings", "photos"}
+    variants = {run.variant for run in experiments.matrix("paper")}
+    assert "score-concat" not in variants and "score-dot" in variants
+
+
+# What runs cost -----------------------------------------------------------------
+
+
+def test_visits_are_photographs_times_repeats_times_epochs(mixed):
+    def visits(name: str) -> int:
+        data, variant, seed = name.split("/")
+        return cost.of(experiments.Run("mixed", data, variant, int(seed))).visits
+
+    assert visits("coast/baseline/0") == 100 * 3  # the first 100
+    assert visits("samples/baseline/0") == 32 * 8 * 2
+    assert visits("samples/few/0") == 5 * 8 * 7
+    assert cost.of(experiments.Run("mixed", "coast", "gray", None)) == (0, 0)
+
+
+def test_operations_are_counted_as_by_hand():
+    config = networks.Config(width=0.125)
+    side = 16
+    by_hand = first = 0
+    for layer in (model := networks.Colorizer(config)).modules():
+        if isinstance(layer, torch.nn.Conv2d):
+
+            def count(layer, _, out):
+                nonlocal by_hand, first
+                some = 2 * out[0, 0].numel() * layer.weight.numel()
+                first = first or some
+                by_hand += some
+
+            layer.register_forward_hook(count)
+    model(torch.zeros(2, 1, side, side))
+    # Back: the gradients of weights and of inputs cost as much each; the first layer's
+    # input needs none.
+    assert cost.flop_of_a_visit(config, side) == 3 * by_hand - first
+    # A position attends to (side / 8)^2 others: scores and sums, 2 C operations a pair each.
+    general = networks.Config(width=0.125, attention="general")
+    pointwise = networks.Config(width=0.125, attention="pointwise")
+    pairs, channels = (128 // 8) ** 4, config.channels(256)
+    more = cost.flop_of_a_visit(general, 128) - cost.flop_of_a_visit(pointwise, 128)
+    assert more == pytest.approx(3 * 2 * 2 * channels * pairs, rel=0.2)
+
+
+def test_every_run_of_every_scale_has_its_cost_without_its_photographs(monkeypatch):
+    monkeypatch.delenv("COLORLIB_DATA", raising=False)
+    for scale in experiments.declared()["scales"]:
+        for run in experiments.matrix(scale):
+            visits, flop = cost.of(run)
+            assert (visits > 0) == (flop > 0) == (run.seed is not None)
+
+
+def test_the_list_adds_up(folders, monkeypatch, capfd):
+    run = experiments.Run("seconds", "samples", "baseline", 0)
+    other = experiments.Run("seconds", "samples", "baseline", 1)
+    done = run.folder(folders[0])
+    done.mkdir(parents=True)
+    (done / "run.json").touch()
+    call = ["reproduce", "--dry-run", "--only", "baseline", "--results", folders[0], "--rate", "2"]
+    monkeypatch.setattr(sys, "argv", ["colorlib", *map(str, call)])
+    monkeypatch.setattr(experiments.cost, "of", lambda run: experiments.Cost(1234, 36e15))
+    with pytest.raises(SystemExit):
+        cli.main()
+    one, two, every, to_do, _ = capfd.readouterr().out.splitlines()
+    assert one.split() == [str(run), "done", "1,234", "visits", "36,000.0", "TFLOP"]
+    assert two.split() == [str(other), "to", "do", "1,234", "visits", "36,000.0", "TFLOP"]
+    assert every == "all: 2 runs, 2,468 visits of photographs, 72.0 PFLOP: 10.00 h at 2 TFLOP/s"
+    assert to_do == "to do: 1 run, 1,234 visits of photographs, 36.0 PFLOP: 5.00 h at 2 TFLOP/s"
+
+
+# Short tables -------------------------------------------------------------------
+
+
+def test_short_tables_of_scores(tmp_path):
+    names = ("a.png", "b.png")
+    for compact in (False, True):
+        folder = tmp_path / "results" / "x" / "coast" / "fusion" / str(int(compact))
+        elsewhere = (("mirrored", names, {"ab_mse": [1.234567, 2.0]}),
+                     ("forest", ("c.png",), {"ab_mse": [3.0]}))
+        records.write_elsewhere(folder, elsewhere, names if compact else None)
+        records.write(folder, {"val_loss": 1.234567}, names,
+                      {"ab_mse": [1.234567, 12.34567]}, compact=compact)
+    long, short = experiments.recorded(tmp_path / "results", "x")["coast"]["fusion"]
+    assert long["scores"]["ab_mse"] == [1.23457, 12.3457]
+    assert short["scores"]["ab_mse"] == [1.235, 12.35] and short["val_loss"] == 1.23457
+    assert long["names"] == short["names"] == list(names)
+    assert short["elsewhere"] == {"mirrored": {"ab_mse": [1.235, 2.0]}, "forest": {"ab_mse": [3]}}
+    rows = (folder / "elsewhere.csv").read_text().splitlines()
+    assert rows[1:] == ["mirrored,,1.235", "mirrored,,2.0", "forest,c.png,3.0"]
 
 
 def test_every_row_can_be_built():
@@ -258,6 +462,7 @@ def perform(run, results, *rest):  # the trivial baselines at once, the others n
         time.sleep(600)
 
 pool.perform = perform  # in the workers too, which import this file
+pool._prepare = lambda *_: None
 if __name__ == "__main__":
     out = Path(sys.argv[1])
     def report(run, error):
@@ -302,6 +507,7 @@ def perform(run, results, *rest):
     time.sleep(600)
 
 pool.perform = perform
+pool._prepare = lambda *_: None
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here
     runs = experiments.matrix("seconds", "samples/baseline")
@@ -344,11 +550,15 @@ def test_there_are_no_more_processes_than_runs(tmp_path, monkeypatch):
                 self.ended.put((run, None))
 
         def is_alive(self):
-            return True
+            return not ended or len(ended) < 2
 
         def terminate(self):
             pass
 
+        def join(self, timeout):
+            pass
+
+    monkeypatch.setattr(pool, "_prepare", lambda *_: None)
     context = SimpleNamespace(Queue=Queue, Process=Worker)
     monkeypatch.setattr("torch.multiprocessing.get_context", lambda _: context)
     runs, ended = experiments.matrix("seconds", "samples/baseline"), []
@@ -365,6 +575,167 @@ def alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+# In time, and several at once ---------------------------------------------------
+
+
+def tables(results: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(results)): path.read_bytes()
+        for path in sorted(results.rglob("*")) if path.is_file() and path.name != "run.json"
+    }
+
+
+@pytest.fixture
+def reproduce(folders, monkeypatch, capfd):
+    """Calls the command: (status, stdout, stderr)."""
+    def call(*more, results=folders[0]) -> tuple[int, str, str]:
+        line = ["reproduce", "--results", results, "--work", folders[1], "--device", "cpu", *more]
+        monkeypatch.setattr(sys, "argv", ["colorlib", *map(str, line)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return stop.value.code or 0, *capfd.readouterr()
+
+    return call
+
+
+def test_without_time_nothing_begins_and_the_same_command_goes_on(folders, reproduce):
+    status, said, _ = reproduce("--only", "baseline", "--minutes", "0")
+    assert status == 0 and "0 of 2 runs" in said and "time is up, and the same command" in said
+    assert not folders[0].exists() and not folders[1].exists()
+    status, said, _ = reproduce("--only", "baseline", "--minutes", "10")
+    assert status == 0 and said.endswith("2 of 2 runs of seconds are there\n")
+
+
+def test_a_run_that_time_stops_goes_on_to_the_same_tables(folders, tmp_path):
+    results, work = folders
+    (run,) = experiments.matrix("seconds", "samples/baseline/0")
+    code = """
+import sys, time
+from colorlib import experiments
+from colorlib.experiments import pool
+from colorlib.training import loop
+
+whole = loop.train_epoch
+
+def train_epoch(*arguments):
+    if arguments[3] == 1:  # the second epoch
+        time.sleep(600)
+    return whole(*arguments)
+
+loop.train_epoch = train_epoch  # in the worker too, which imports this file
+if __name__ == "__main__":
+    (run,) = experiments.matrix("seconds", "samples/baseline/0")
+    metrics = run.folder(sys.argv[2]) / "metrics.csv"
+
+    class Until:  # until the first epoch is done
+        def __sub__(self, now):
+            return -1.0 if metrics.is_file() and len(metrics.read_text().split()) > 1 else 60.0
+
+    ended = []
+    experiments.work_through([run], sys.argv[1], sys.argv[2], ["cpu"],
+                             report=lambda *it: ended.append(it), until=Until())
+    assert not ended
+"""
+    script = tmp_path / "run.py"
+    script.write_text(code)
+    subprocess.run([sys.executable, script, results, work], check=True, timeout=200)
+    assert not list(results.rglob("*"))
+    losses = run.folder(work) / "metrics.csv"
+    assert len(losses.read_text().splitlines()) == 2  # a head and an epoch
+    schedule = pool._Schedule([run], work, 0.0)
+    assert schedule._flop_left(run) == cost.of(run).flop / 2
+    experiments.work_through([run], results, work, ["cpu"])
+    experiments.work_through([run], tmp_path / "whole", tmp_path / "other", ["cpu"])
+    assert tables(results) == tables(tmp_path / "whole") and len(tables(results)) == 4
+
+
+def test_nothing_begins_that_will_not_end_in_time(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    costs = {"baseline": 1e12, "fusion": 4e12, "attention": 2e12, "gray": 0.0}
+    monkeypatch.setattr(cost, "of", lambda run: experiments.Cost(1, costs[run.variant]))
+    names = ("baseline", "fusion", "attention", "gray")
+    runs = [experiments.Run("seconds", "samples", v, None if v == "gray" else 0) for v in names]
+    schedule = pool._Schedule(runs, "nowhere", 1100.0)
+    assert schedule.next() == runs[0]  # nothing is known of how long it takes
+    now += 40.0
+    schedule.note(runs[0], None)  # 40 s for 1 TFLOP, and 60 s are left
+    assert schedule.next() == runs[3] and schedule.next() is None
+    assert not schedule.is_over()
+    now += 60.0
+    assert schedule.is_over()
+    patient = pool._Schedule(runs, "nowhere", None)
+    assert [patient.next() for _ in range(5)] == [*runs, None]
+
+
+def test_time_that_is_up_ends_what_is_prepared(folders, monkeypatch):
+    results, work = folders
+    monkeypatch.setenv("COLORLIB_CACHE", str(work / "cache"))
+    monkeypatch.setattr(pool, "perform", None)  # calling it would fail
+    (run,) = experiments.matrix("seconds", "samples/gray")
+    begun = time.monotonic()
+
+    def slowly(items):
+        for item in items:
+            time.sleep(0.2)
+            yield item
+
+    until = time.monotonic() + 0.5
+    experiments.work_through([run], results, work, ["cpu"], until=until, progress=slowly)
+    assert time.monotonic() - begun < 5 and not results.exists()
+
+
+def test_several_runs_share_a_device(reproduce, folders, monkeypatch, tmp_path):
+    seen = []
+    work_through = experiments.work_through
+
+    def noted(runs, results, work, devices, *rest):
+        seen.append(devices)
+        work_through(runs, results, work, devices, *rest)
+
+    monkeypatch.setattr(experiments, "work_through", noted)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    assert reproduce("--only", "baseline", "--workers-per-device", "2")[0] == 0
+    assert reproduce("--only", "baseline", results=tmp_path / "alone")[0] == 0
+    assert seen == [["cpu", "cpu"], ["cpu"]]
+    assert tables(folders[0]) == tables(tmp_path / "alone") != {}
+    assert reproduce("--workers-per-device", "0")[0] == 2
+
+
+def test_what_runs_need_is_made_before_and_by_one_process(folders, monkeypatch):
+    results, work = folders
+    monkeypatch.setenv("COLORLIB_CACHE", str(work / "cache"))
+    runs = [run for run in experiments.matrix("seconds", "fusion/") if run.variant == "fusion"]
+    for run in runs:
+        run.__dict__["plan"] = dataclasses.replace(run.plan, prior=priors.Spec(size=32))
+    made = []
+
+    def perform(run, results, work, device, commit, shared):
+        made.append({path.name for path in (work / "cache").rglob("*.npy")})
+        monkeypatch.setattr("colorlib.rows._fill", None)  # calling it would fail
+        shared.load(run)
+
+    loaded = []
+    prior = runner.Prior
+    monkeypatch.setattr(runner, "Prior", lambda spec: loaded.append(spec) or prior(spec))
+    counted = []
+
+    def progress(items):
+        counted.append(len(items))
+        return iter(items)
+
+    ended = []
+    monkeypatch.setattr(pool, "perform", perform)
+    experiments.work_through(
+        runs, results, work, ["cpu"], report=lambda *it: ended.append(it), progress=progress
+    )
+    assert ended == [(run, None) for run in runs] and len(runs) == 2
+    assert made[0] == {"pixels.npy", "embeddings.npy"}
+    # Packs of three splits, their embeddings, and those of test photographs turned twice.
+    assert sorted(counted) == sorted([32, 6, 10] * 2 + [10, 10])
+    assert len(loaded) == 2  # once to prepare, once for both runs
 
 
 def test_photographs_that_are_not_there_fail_one_run(folders, monkeypatch):
@@ -389,6 +760,7 @@ def test_an_unforeseen_error_fails_one_run_and_killed_workers_are_reported(folde
         raise MemoryError("none left")
 
     monkeypatch.setattr(pool, "perform", broken)
+    monkeypatch.setattr(runner.Shared, "load", broken)  # of which only the runs tell
     runs = experiments.matrix("seconds", "baseline")
     experiments.work_through(
         runs, results, work, ["cpu"], report=lambda run, error: ended.update({run: error})
@@ -403,4 +775,4 @@ def test_an_unforeseen_error_fails_one_run_and_killed_workers_are_reported(folde
             raise queue.Empty
 
     with pytest.raises(ColorlibError, match="killed"):
-        pool._next(Dead(), [Dead()])
+        pool._next(Dead(), [Dead()], pool._Schedule([], "", None))

@@ -330,7 +330,10 @@ def test_the_record_says_what_was_done(once, name):
     assert facts["weights"] == sum(p.numel() for p in done.call.best.parameters())
     assert facts["config"] == dataclasses.asdict(done.call.best.config)
     assert facts["settings"] == dataclasses.asdict(done.call.settings)
+    assert facts["precision"] == ("bfloat16" if plan.settings.bf16 else "float32")
     wanted = dataclasses.asdict(plan.prior) | {"sha256": prior.key} if prior else None
+    if wanted:
+        wanted["embedded_on"] = facts["device"]
     assert facts["prior"] == wanted
 
 
@@ -493,9 +496,9 @@ def test_colorlib_train_passes_on_every_setting(train):
 def test_mirror_images_are_embedded_where_photographs_are_mirrored(toy, train, flip):
     prior = Quarters(size=PRIOR_SIZE)
     expected = photographs("flags", "train", prior).mirrored_embeddings
-    plan = SimpleNamespace(size=SIZE, photos=None, compared=False,
+    plan = SimpleNamespace(size=SIZE, photos=None, first=None, compared=False, prior=prior.spec,
                            settings=training.Settings(flip=flip))
-    packs = runner._photographs(SimpleNamespace(data="flags", plan=plan), prior, "cpu")
+    packs = runner._photographs(SimpleNamespace(data="flags", plan=plan), runner.Shared("cpu"))
     call = train("--data", "flags", "--size", SIZE, "--preset", "fusion", "--width", 0.125,
                  "--prior", f"size={PRIOR_SIZE}", *["--flip"] * flip)
     for pack in (packs["train"], call.train):

@@ -1,13 +1,15 @@
 """``colorlib reproduce``: the runs of the experiment matrix."""
 
 import sys
+import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from colorlib import provenance
-from colorlib.cli.common import PATH, Device, can_go_on
+from colorlib.cli.common import PATH, Device, can_go_on, counted
 from colorlib.errors import ColorlibError
 from colorlib.options import one_of
 from colorlib.tables import table
@@ -31,8 +33,19 @@ def reproduce(
         "runs/reproduce"
     ),
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only list the runs, and which are done.")
+        bool,
+        typer.Option("--dry-run", help="Only list the runs, which are done, and what they cost."),
     ] = False,
+    rate: Annotated[
+        float, typer.Option(help="TFLOP a second, from which --dry-run tells the time.")
+    ] = 100.0,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0, help="End in time; the same command goes on where this one stopped."),
+    ] = None,
+    workers_per_device: Annotated[
+        int, typer.Option(min=1, help="Runs that share a GPU, or a core.")
+    ] = 1,
     device: Device = "auto",
 ) -> None:
     """Run the experiment matrix, as far as its results are not there yet.
@@ -40,32 +53,63 @@ def reproduce(
     Delete a run's folder under results to have it run again. On a CPU there
     is one process a core, on GPUs one a GPU.
     """
+    until = None if minutes is None else time.monotonic() + 60 * minutes
+
     from tqdm import tqdm
 
     from colorlib import devices, experiments
 
+    if not rate > 0:
+        raise ColorlibError(f"--rate must be positive, not {rate:g}")
     runs = experiments.matrix(scale, only)
+    costs = {run: experiments.cost.of(run) for run in runs}
     if dry_run:
-        for run in runs:
-            print(f"{run}  {'done' if run.done(results) else 'to do'}")
+        _list(costs, results, rate)
         return
     if work.resolve() == results.resolve():
         raise ColorlibError("--work and --results must be two folders: work is removed when done")
+    slots = [one for one in devices.all_of(device) for _ in range(workers_per_device)]
     failed = 0
-    done = sum(run.done(results) for run in runs)
-    with can_go_on(), tqdm(total=len(runs), initial=done, unit="run") as bar:
+    # The bar counts operations, by which it tells the time left; a trivial baseline counts too.
+    tflop = {run: cost.flop / 1e12 + 1e-6 for run, cost in costs.items()}
+    bar = tqdm(
+        total=sum(tflop.values()),
+        initial=sum(tflop[run] for run in runs if run.done(results)),
+        bar_format="{percentage:3.0f}% |{bar}| {n:.3g}/{total:.3g} TFLOP "
+        "[{elapsed}<{remaining}{postfix}]",
+    )
+    with can_go_on(), bar:
 
         def tell(run: experiments.Run, error: str | None) -> None:
             nonlocal failed
             failed += error is not None
-            bar.update()
+            bar.update(tflop[run])
             bar.set_postfix_str(str(run))
             if error:
                 bar.write(f"colorlib: {run}: {error}", file=sys.stderr)
 
         experiments.work_through(
-            runs, results, work, devices.all_of(device), provenance.commit(), tell
+            runs, results, work, slots, provenance.commit(), tell, until, partial(tqdm, leave=False)
         )
-    print(f"{results}: {len(runs) - failed} of {len(runs)} runs of {scale} are there")
+    done = sum(run.done(results) for run in runs)
+    more = "; time is up, and the same command goes on" if done + failed < len(runs) else ""
+    print(f"{results}: {done} of {len(runs)} runs of {scale} are there{more}")
     if failed:
         raise typer.Exit(1)
+
+
+def _list(costs: dict, results: Path, rate: float) -> None:
+    """Print each run and its `experiments.Cost`, and the sums."""
+    width = max(len(str(run)) for run in costs)
+    for run, (visits, flop) in costs.items():
+        state = "done" if run.done(results) else "to do"
+        print(f"{run!s:{width}}  {state:5}  {visits:11,} visits  {flop / 1e12:10,.1f} TFLOP")
+    to_do = [run for run in costs if not run.done(results)]
+    for what, some in (("all", list(costs)), ("to do", to_do)):
+        visits, flop = (sum(costs[run][i] for run in some) for i in range(2))
+        hours = flop / 1e12 / rate / 3600
+        print(
+            f"{what}: {counted(len(some), 'run')}, {visits:,} visits of photographs, "
+            f"{flop / 1e15:,.1f} PFLOP: {hours:,.2f} h at {rate:g} TFLOP/s"
+        )
+    print("That is training alone: starting, reading, validation and metrics come on top.")

@@ -1,9 +1,12 @@
 """Many runs of the experiment matrix, one after the other or several at once."""
 
+import math
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import parent_process
 from pathlib import Path
 from queue import Empty
@@ -11,9 +14,14 @@ from threading import Thread
 
 import torch
 
+from colorlib import data
 from colorlib.errors import ColorlibError
+from colorlib.experiments import cost
 from colorlib.experiments.matrix import Run
-from colorlib.experiments.runner import perform
+from colorlib.experiments.runner import Shared, perform
+from colorlib.training.checkpoints import METRICS
+
+_PATIENCE = 30.0  # seconds that a process has to end by itself
 
 
 def work_through(
@@ -23,43 +31,147 @@ def work_through(
     devices: list[str],
     commit: str | None = None,
     report: Callable[[Run, str | None], None] = lambda *_: None,
+    until: float | None = None,
+    progress: data.Progress = iter,
 ) -> None:
     """Perform the runs that are not done yet, one process for each device if there are several.
+
+    First their photographs are packed and embedded: by this process, which may have
+    children, so with all cores. Runs begin in the order in which they are given.
 
     Args:
         runs: from `matrix`.
         results: the folder of all results.
         work: a folder for checkpoints.
-        devices: such as ["cuda:0", "cuda:1"], or ["cpu", "cpu"] for two processes of one thread.
+        devices: such as ["cuda:0", "cuda:1"]; one that is there twice does two runs at
+            once, as in ["cpu", "cpu"], two processes of one thread.
         commit: what `run.json` should name.
         report: called with each run that has ended, and its error, if any, in a sentence.
+        until: when to end, by `time.monotonic`. Nothing begins that is not expected to be
+            done by then, and what is not done is stopped: another call goes on from its
+            last epoch. None for all the time it takes.
+        progress: wraps what is done before the first run begins.
     """
     waiting = [run for run in runs if not run.done(results)]
-    if len(devices) == 1 or len(waiting) < 2:
+    alone = until is None and (len(devices) == 1 or len(waiting) < 2)
+    schedule = _Schedule(waiting, work, until)
+    try:
+        _prepare(waiting, devices[0], schedule, progress)
+    except _TimeIsUp:
+        return
+    if alone:
+        shared = Shared(devices[0])
         for run in waiting:
-            report(run, _attempt(run, results, work, devices[0], commit))
+            report(run, _attempt(run, results, work, devices[0], commit, shared))
         return
     context = torch.multiprocessing.get_context("spawn")
     tasks, ended = context.Queue(), context.Queue()
-    for run in waiting:
-        tasks.put(run)
     workers = [
         context.Process(target=_worker, args=(tasks, ended, results, work, device, commit))
         for device in devices[: len(waiting)]
     ]
+    busy = 0
+
+    def hand_out() -> None:
+        """Something to do for one worker; None for it to end."""
+        nonlocal busy
+        run = schedule.next()
+        busy += run is not None
+        tasks.put(run)
+
     try:
         with _interrupts_later():
             for worker in workers:
-                tasks.put(None)  # each worker ends at one
+                hand_out()
                 worker.daemon = True  # ends with this process
                 worker.start()
-        for _ in waiting:
-            report(*_next(ended, workers))
+        while busy and (found := _next(ended, workers, schedule)):
+            busy -= 1
+            schedule.note(*found)
+            report(*found)
+            hand_out()
     finally:
         tasks.cancel_join_thread()  # else this process would wait for somebody to take them
-        for worker in workers:
-            if worker.pid is not None:
-                worker.terminate()
+        _end(workers)
+
+
+def _prepare(
+    waiting: list[Run], device: str, schedule: "_Schedule", progress: data.Progress
+) -> None:
+    """Make packs and embeddings, so that workers need not wait for each other's.
+
+    Raises:
+        _TimeIsUp: what is made by then is kept.
+    """
+
+    def watched(items: Iterable) -> Iterator:
+        for item in progress(items):
+            if schedule.is_over():
+                raise _TimeIsUp
+            yield item
+
+    shared = Shared(device, watched)
+    for run in waiting:
+        if schedule.is_over():
+            raise _TimeIsUp
+        with suppress(Exception):  # the run itself will say why
+            shared.load(run)
+    if torch.device(device).type == "cuda":
+        del shared
+        torch.cuda.empty_cache()  # the memory is the workers'
+
+
+class _TimeIsUp(BaseException):
+    """No error, so nothing that catches all of them stops it."""
+
+
+class _Schedule:
+    """Which run begins next, as long as there is time for it.
+
+    Args:
+        waiting: runs in order.
+        work: the folder of checkpoints.
+        until: when time is up; None for never.
+    """
+
+    def __init__(self, waiting: list[Run], work: Path | str, until: float | None):
+        self.waiting, self.work, self.until = list(waiting), work, until
+        self.begun: dict[Run, tuple[float, float]] = {}  # when, and what was left to do
+        self.seconds: dict[str, list[float]] = {}  # data set -> for a FLOP, of runs that ended
+
+    def left(self) -> float:
+        """Seconds until time is up."""
+        return math.inf if self.until is None else self.until - time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether time is up."""
+        return self.left() <= 0
+
+    def next(self) -> Run | None:
+        """The first one that is expected to end in time."""
+        if self.until is None:
+            return self.waiting.pop(0) if self.waiting else None
+        for run in self.waiting:
+            flop = self._flop_left(run)
+            if self.left() > flop * max(self.seconds.get(run.data, [0.0])):
+                self.waiting.remove(run)
+                self.begun[run] = (time.monotonic(), flop)
+                return run
+        return None
+
+    def note(self, run: Run, error: str | None) -> None:
+        """A run has ended: others of its data set take about as long for each FLOP."""
+        begun, flop = self.begun.get(run, (0.0, 0.0))
+        if flop and error is None:
+            self.seconds.setdefault(run.data, []).append((time.monotonic() - begun) / flop)
+
+    def _flop_left(self, run: Run) -> float:
+        """What its training costs from its last checkpoint on."""
+        settings, losses = run.plan.settings, run.folder(self.work) / METRICS
+        if settings is None:
+            return 0.0
+        done = len(losses.read_text().splitlines()) - 1 if losses.is_file() else 0
+        return cost.of(run).flop * (1 - done / settings.epochs)
 
 
 @contextmanager
@@ -79,13 +191,15 @@ def _interrupts_later() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _next(ended, workers: list) -> tuple[Run, str | None]:
-    """What ends next, unless all workers have."""
+def _next(ended, workers: list, schedule: _Schedule) -> tuple[Run, str | None] | None:
+    """What ends next, unless all workers have; None if time is up."""
     while True:
         alive = any(worker.is_alive() for worker in workers)
         try:
-            return ended.get(timeout=2)
+            return ended.get(timeout=max(0, min(2, schedule.left())))
         except Empty:
+            if schedule.is_over():
+                return None
             if not alive:
                 raise ColorlibError(
                     "the processes that did the runs have been killed, perhaps because memory "
@@ -97,9 +211,23 @@ def _worker(
     tasks, ended, results: Path | str, work: Path | str, device: str, commit: str | None
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # which removes files half written
     Thread(target=_end_with_parent, daemon=True).start()
+    shared = Shared(device)
     while (run := tasks.get()) is not None:
-        ended.put((run, _attempt(run, results, work, device, commit)))
+        ended.put((run, _attempt(run, results, work, device, commit, shared)))
+
+
+def _end(workers: list) -> None:
+    """End the processes that have been started, and wait until they have."""
+    started = [worker for worker in workers if worker.pid is not None]
+    for worker in started:
+        worker.terminate()
+    for worker in started:
+        worker.join(_PATIENCE)
+        if worker.is_alive():
+            worker.kill()
+            worker.join()
 
 
 def _end_with_parent() -> None:
@@ -110,10 +238,11 @@ def _end_with_parent() -> None:
 
 
 def _attempt(
-    run: Run, results: Path | str, work: Path | str, device: str, commit: str | None
+    run: Run, results: Path | str, work: Path | str, device: str, commit: str | None,
+    shared: Shared,
 ) -> str | None:
     try:
-        perform(run, results, work, device, commit)
+        perform(run, results, work, device, commit, shared)
     except ColorlibError as error:
         return str(error)
     except Exception as error:  # such as too little memory; the other runs go on

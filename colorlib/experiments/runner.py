@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,12 @@ from torch import Tensor
 
 from colorlib import data, metrics, networks, training
 from colorlib.data import Packed, Photo
-from colorlib.devices import device_name, threads
+from colorlib.devices import device_name, precision, threads
 from colorlib.errors import NotHere
 from colorlib.experiments import records
 from colorlib.experiments.matrix import Plan, Run
-from colorlib.priors import Prior, describe, embed, packed
+from colorlib.priors import Prior, describe, embed, made_on, packed
+from colorlib.settings import Spec
 from colorlib.training.checkpoints import BEST
 
 _ELSEWHERE = ("ab_mse", "chroma_ratio")
@@ -32,12 +34,65 @@ Predict = Callable[[Packed], Tensor]
 """One photograph -> ab, as `metrics.scores` wants it."""
 
 
+class Shared:
+    """What runs of one process have in common, loaded once: priors and photographs.
+
+    Args:
+        device: "cpu", "cuda:0", ...
+        progress: wraps what takes long, for a bar.
+    """
+
+    def __init__(self, device: str, progress: data.Progress = iter):
+        self.device, self._progress = device, progress
+        self.prior = cache(self._prior)
+        self.photos = cache(self._photos)
+        self.packed = cache(self._packed)
+        self.upside_down = cache(self._upside_down)
+
+    def _prior(self, spec: Spec | None) -> Prior | None:
+        """A prior by its spec; None for a network without one."""
+        return Prior(spec) if spec else None
+
+    def _photos(self, name: str, split: str, first: int | None = None) -> list[Photo]:
+        """The photographs of a split; of those for training only the first ones, if it says so."""
+        found = data.photos(name, split)
+        return found[:first] if split == "train" else found
+
+    def _packed(
+        self, name: str, split: str, size: int, spec: Spec | None,
+        first: int | None = None, mirrored: bool = False,
+    ) -> Packed:
+        """The same, packed, with the embeddings of a prior, and of mirror images if asked for."""
+        photos, prior = self.photos(name, split, first), self.prior(spec)
+        return packed(photos, size, prior, self.device, self._progress, mirrored=mirrored)
+
+    def _upside_down(self, name: str, spec: Spec | None) -> np.ndarray | None:
+        """The embeddings of the test photographs upside down, (N, E); None without a prior."""
+        photos, prior = self.photos(name, "test"), self.prior(spec)
+        if prior is None:
+            return None
+        return embed(photos, prior, self.device, self._progress, upside_down=True)
+
+    def load(self, run: Run) -> None:
+        """All photographs and embeddings that a run needs, which are then in the cache.
+
+        Raises:
+            ColorlibError: as `perform`.
+        """
+        _photographs(run, self)
+        if run.plan.compared:
+            self.upside_down(run.data, run.plan.prior)
+            for name in _other_data_sets(run, self)[0]:
+                self.packed(name, "test", run.plan.size, run.plan.prior)
+
+
 def perform(
     run: Run,
     results: Path | str,
     work: Path | str,
     device: str = "cpu",
     commit: str | None = None,
+    shared: Shared | None = None,
 ) -> None:
     """Train one run, evaluate it and record it; a run that was stopped goes on.
 
@@ -47,14 +102,15 @@ def perform(
         work: a folder for checkpoints; a finished run leaves none.
         device: "cpu", "cuda:0", ...
         commit: what `run.json` should name as the library's commit.
+        shared: what this process has loaded for other runs on the device.
 
     Raises:
         ColorlibError: photographs that are not there, a folder that cannot be written.
     """
     begun, plan, folder = time.perf_counter(), run.plan, run.folder(results)
+    shared = shared or Shared(device)
     with threads(1 if device == "cpu" else None):
-        prior = Prior(plan.prior) if plan.prior else None
-        packs = _photographs(run, prior, device)
+        prior, packs = shared.prior(plan.prior), _photographs(run, shared)
         test, history = packs["test"], None
         facts = {"run": str(run), "size": plan.size}
         if plan.settings is None:
@@ -62,14 +118,17 @@ def perform(
         else:
             model, history = _train(run, prior, packs, work, device)
             predict = metrics.network(model, device)
-            facts |= _about_network(model, plan, prior, history)
+            facts |= _about_network(model, plan, history)
+            facts["precision"] = precision(device, plan.settings.bf16)
+            facts["prior"] = _about_prior(prior, packs["train"]) if prior else None
         scores = metrics.scores(predict, test)
         if plan.compared:
-            others, missing = _other_photographs(run)
+            others, missing = _other_data_sets(run, shared)
             records.write_elsewhere(
                 folder,
                 ((where, pack.names, metrics.scores(predict, pack, _ELSEWHERE))
-                 for where, pack in _elsewhere(run, others, test, prior, device)),
+                 for where, pack in _elsewhere(run, others, test, shared)),
+                test.names if plan.compact else None,
             )
             if missing:
                 facts["not here"] = missing
@@ -79,23 +138,24 @@ def perform(
                 facts["attention_distance"] = metrics.attention_distance(model, test, device)
         facts |= _about_photographs(packs) | _provenance(device, commit)
         facts["seconds"] = round(time.perf_counter() - begun, 1)
-        records.write(folder, facts, test.names, scores, history)
+        records.write(folder, facts, test.names, scores, history, plan.compact)
     shutil.rmtree(run.folder(work), ignore_errors=True)
 
 
-def _photographs(run: Run, prior: Prior | None, device: str) -> dict[str, Packed]:
+def _photographs(run: Run, shared: Shared) -> dict[str, Packed]:
     """Each split, with the prior's embeddings, and those of mirror images where they are used."""
-    settings = run.plan.settings
-    mirrored = {"train": settings is not None and settings.flip, "test": run.plan.compared}
+    plan = run.plan
+    mirrored = {"train": plan.settings is not None and plan.settings.flip, "test": plan.compared}
     packs = {
-        split: packed(
-            data.photos(run.data, split), run.plan.size, prior, device,
+        split: shared.packed(
+            run.data, split, plan.size, plan.prior,
+            first=plan.first if split == "train" else None,
             mirrored=mirrored.get(split, False),
         )
         for split in data.SPLITS
     }
-    if run.plan.photos is not None:
-        packs["train"] = packs["train"].select(range(run.plan.photos))
+    if plan.photos is not None:
+        packs["train"] = packs["train"].select(range(plan.photos))
     return packs
 
 
@@ -129,29 +189,27 @@ def _train(
     return networks.load_weights(unfinished / BEST), history
 
 
-def _other_photographs(run: Run) -> tuple[dict[str, list[Photo]], list[str]]:
-    """Of the scale's other data sets: name -> test photographs; the names of those not here."""
-    found, missing = {}, []
+def _other_data_sets(run: Run, shared: Shared) -> tuple[list[str], list[str]]:
+    """The scale's other data sets that are here, and those that are not, by name."""
+    found, missing = [], []
     for name in run.plan.others:
         try:
-            found[name] = data.photos(name, "test")
+            shared.photos(name, "test")
+            found.append(name)
         except NotHere:
             missing.append(name)
     return found, missing
 
 
 def _elsewhere(
-    run: Run, others: dict[str, list[Photo]], test: Packed, prior: Prior | None, device: str
+    run: Run, others: list[str], test: Packed, shared: Shared
 ) -> Iterator[tuple[str, Packed]]:
     """The test photographs mirrored and upside down, and those of other data sets."""
+    spec = run.plan.prior
     yield "mirrored", test.mirrored()
-    embeddings = None
-    if prior:
-        photos = data.photos(run.data, "test")
-        embeddings = embed(photos, prior, device, upside_down=True)
-    yield "upside-down", test.upside_down(embeddings)
-    for name, photos in others.items():
-        yield name, packed(photos, run.plan.size, prior, device)
+    yield "upside-down", test.upside_down(shared.upside_down(run.data, spec))
+    for name in others:
+        yield name, shared.packed(name, "test", run.plan.size, spec)
 
 
 def _pictures(folder: Path, predict: Predict, test: Packed, errors: list[float]) -> list[str]:
@@ -164,7 +222,7 @@ def _pictures(folder: Path, predict: Predict, test: Packed, errors: list[float])
 
 
 def _about_network(
-    model: networks.Colorizer, plan: Plan, prior: Prior | None, history: list[dict[str, float]]
+    model: networks.Colorizer, plan: Plan, history: list[dict[str, float]]
 ) -> dict:
     best = min(history, key=lambda row: row["val_loss"])  # never nan, which comes last
     assert plan.settings is not None
@@ -174,8 +232,14 @@ def _about_network(
         "weights": sum(p.numel() for p in model.parameters()),
         "config": asdict(model.config),
         "settings": asdict(plan.settings),
-        "prior": describe(prior) if prior else None,
     }
+
+
+def _about_prior(prior: Prior, train: Packed) -> dict:
+    """What is said of it, and what has computed its embeddings, as far as that is known."""
+    assert train.embeddings is not None
+    where = made_on(train.embeddings)
+    return describe(prior) | ({"embedded_on": where} if where else {})
 
 
 def _about_photographs(packs: dict[str, Packed]) -> dict:
