@@ -171,17 +171,17 @@ ways = {
     "stronger": 1.5 * ours,
     "wrong colours": wanted.roll(1, dims=0).flip(-1),
 }
+shown = ("ab_mse", "psnr_rgb", "ssim_rgb", "delta_e", "colourfulness",
+         "chroma_ratio")
 scored = {}
 for name, predicted in ways.items():
     each = figures.recolour(test, predicted)
     scored[name] = {
-        metric: sum(map(measure, each, test)) / len(test)
-        for metric, measure in metrics.METRICS.items()
+        metric: metrics.METRICS[metric](each, test).mean().item()
+        for metric in shown
     }
 
 # %%
-shown = ("ab_mse", "psnr_rgb", "ssim_rgb", "delta_e", "colourfulness",
-         "chroma_ratio")
 heads = ("ab-MSE", "PSNR", "SSIM", "dE00", "colourf.", "chroma")
 digits = (4, 1, 3, 1, 1, 2)
 print(f"{'':18}" + "".join(f"{head:>9}" for head in heads))
@@ -189,7 +189,7 @@ for name, row in scored.items():
     print(f"{name:18}" + "".join(
         f"{row[m]:9.{d}f}" for m, d in zip(shown, digits, strict=True)
     ))
-own = sum(metrics.colourfulness(photo) for photo in test) / len(test)
+own = metrics.colourfulness(test).mean().item()
 print(f"the photographs' own colourfulness: {own:.3g}")
 
 # %% mystnb={"figure": {"caption": "Three test photographs in five of the ways.", "name": "fig-ways"}, "image": {"alt": "Three photographs in rows, six columns: mean colour and by lightness, both all in pale olive; network, with a blue sky and olive leaves; stronger, the same with deeper blue; wrong colours, with the outline of another tower in the sky and yellow and green tulips; and the photograph with pink and red tulips."}}

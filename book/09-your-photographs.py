@@ -297,10 +297,10 @@ print("what changes it most:", worst)
 # truth.
 
 # %% mystnb={"figure": {"caption": "Every test photograph as predicted (odd rows) above the photograph itself (even rows), from the lowest error relative to gray to the highest.", "name": "fig-failures"}, "image": {"alt": "Ten colorized photographs, each above the true one, with relative errors below. The best are two views of the Eiffel Tower under a blue sky; then a brick building in brown, palms and a tree in dull green; yellow flowers, a park, a second brick building, all grayish; the worst are palms before a white building and pink and red tulips in gray-green."}}
-ratios = [
-    metrics.ab_mse(figures.recolour(true, by_size[64])[i], true[i])
-    / metrics.ab_mse(figures.gray(true)[i], true[i]) for i in range(10)
-]
+ratios = (
+    metrics.ab_mse(figures.recolour(true, by_size[64]), true)
+    / metrics.ab_mse(figures.gray(true), true)
+).tolist()
 order = np.argsort(ratios)
 pairs = []
 for five in (order[:5], order[5:]):

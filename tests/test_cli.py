@@ -225,13 +225,24 @@ def test_a_prior_from_a_file_is_found_from_elsewhere_and_compared(
     assert f"with another prior than {tmp_path / 'prior.pth'} is now" in error
 
 
+def judged(text: str) -> list[str]:
+    """The predictions in the table of `evaluate`, a column each."""
+    return re.split(r" {2,}", text.splitlines()[1].strip())
+
+
 def test_evaluate_judges_shipped_weights_by_name(run):
     status, text, _ = run("evaluate", "baseline", "--size", 32, "--device", "cpu")
     assert status == 0 and "10 photos of samples, test, at 32 x 32, on " in text
     assert "thread" in text.splitlines()[0]
-    rows = {line[:16].strip(): line[16:].split() for line in text.splitlines()[2:]}
-    assert list(rows) == ["gray", "mean colour", "baseline"]
-    assert float(rows["baseline"][0]) < float(rows["gray"][0])
+    assert judged(text) == ["gray", "mean colour", "baseline"]
+    rows = {line.split()[0]: [*map(float, line.split()[1:])] for line in text.splitlines()[2:]}
+    assert list(rows) == [*metrics.METRICS, "classifier_gap_closed"]
+    assert all(len(line) <= 80 for line in text.splitlines()[1:])
+    gray, _, network = rows["ab_mse"]
+    assert network < gray
+    gray, _, network = rows["classifier_agreement"]
+    closed = rows["classifier_gap_closed"]
+    assert closed[0] == 0 and closed[2] == pytest.approx((network - gray) / (1 - gray), abs=1e-3)
     status, _, error = run("evaluate", "nothing")
     assert status == 1 and error.startswith("colorlib: ") and error.count("\n") == 1
 
@@ -763,16 +774,16 @@ def test_evaluate_judges_what_it_is_given(run, folder, tmp_path):
     assert status == 0, error
     assert text.startswith(f"12 photos of {folder} at 16 x 16") and "gray" in text
     # Their mean colour would be known from the photographs themselves.
-    assert "\nmean colour " not in text and "no row for their mean colour" in error
+    assert "mean colour" not in judged(text) and "no column for their mean colour" in error
     folder.rename(tmp_path / "test")
     (tmp_path / "divided").mkdir()
     (tmp_path / "test").rename(tmp_path / "divided" / "test")
     status, text, error = run(*call, tmp_path / "divided")
-    assert status == 0 and "no row" in error
+    assert status == 0 and "no column" in error
     assert text.startswith(f"12 photos of {tmp_path / 'divided'}, test, at")
     status, text, _ = run(*call, "samples")
     assert status == 0 and text.startswith("10 photos of samples, test,")
-    assert "\nmean colour " in text
+    assert "mean colour" in judged(text)
 
 
 def test_photographs_that_were_trained_on_are_not_judged_unasked(run, folder, tmp_path):
@@ -781,7 +792,7 @@ def test_photographs_that_were_trained_on_are_not_judged_unasked(run, folder, tm
     status, text, error = run(*call)
     assert status == 0 and text.startswith(f"1 photo of {folder} at ")
     left_out = "colorlib: 11 of 12 photos were used in training and are left out\n"
-    assert left_out in error and "\nmean colour " in text
+    assert left_out in error and "mean colour" in judged(text)
     status, text, error = run(*call, "--split", "train")
     assert status == 0 and text.startswith(f"10 photos of {folder}, train,")
     assert "colorlib: 10 of 10 photos were used in training\n" in error
@@ -899,7 +910,7 @@ def test_a_run_folder_has_its_name_from_wherever_it_is_seen(
     (tmp_path / "run" / "sub").mkdir()
     monkeypatch.chdir(tmp_path / "run")
     status, text, _ = run("evaluate", given, "--data", folder)
-    assert status == 0 and text.splitlines()[-1].startswith("run ")
+    assert status == 0 and judged(text)[-1] == "run"
 
 
 def test_scores_that_are_no_finite_numbers_are_null(run, tmp_path):
@@ -916,12 +927,10 @@ def test_scores_that_are_no_finite_numbers_are_null(run, tmp_path):
     assert scores["gray"]["psnr_ab"] == [None]
 
 
-def test_a_row_of_the_table_never_replaces_another(run, folder, tmp_path):
+def test_a_column_of_the_table_never_replaces_another(run, folder, tmp_path):
     train(run, folder, tmp_path / "gray")
     status, text, _ = run("evaluate", tmp_path / "gray", "--data", folder)
-    assert status == 0
-    rows = [line[:16].strip() for line in text.splitlines()[2:]]
-    assert rows == ["gray", "mean colour", "network gray"]
+    assert status == 0 and judged(text) == ["gray", "mean colour", "network gray"]
 
 
 # What cannot be read or written ----------------------------------------------------------

@@ -185,7 +185,9 @@ def test_a_recorded_row_comes_out_the_same_again(folders, row):
     )
     for one, other in zip(again, recorded, strict=True):
         assert one.pop("photo") == other.pop("photo")
-        assert one == pytest.approx(other, rel=1e-4, abs=1e-4)
+        assert list(other) == list(one)[: len(other)]  # an earlier row has fewer metrics
+        there = {metric: one[metric] for metric in other}
+        assert there == pytest.approx(other, rel=1e-4, abs=1e-4)
 
 
 def test_recorded_runs_are_what_the_matrix_declares():

@@ -56,7 +56,8 @@ def evaluate(
     name = given.name if given.name not in predictions else f"network {given.name}"
     predictions[name] = metrics.network(given.model, device)
     scores = {
-        name: metrics.scores(predict, photographs) for name, predict in predictions.items()
+        name: metrics.scores(predict, photographs, device=device)
+        for name, predict in predictions.items()
     }
     here = devices.device_name(device)
     which = f"{data}, {split}," if split else data
@@ -151,17 +152,31 @@ def _trivial_predictions(data: str, not_from: Sequence["Photo"], size: int) -> d
         train = data_sets.pack(photos, size, skip_damaged=True)
         predictions["mean colour"] = metrics.constant(metrics.mean_colour(train))
     else:
-        note(f"{data} has no photos to train on besides, so no row for their mean colour")
+        note(f"{data} has no photos to train on besides, so no column for their mean colour")
     return predictions
 
 
 def _print_scores(scores: dict[str, dict[str, list[float]]]) -> None:
-    """A row for each prediction, with the means of its scores."""
+    """A column for each prediction, with the means of its scores.
+
+    The last row is `metrics.gap_closed`.
+    """
     import torch
 
-    width = max(16, *(len(name) + 1 for name in scores))
-    print(" " * width + "".join(f"{name:>14}" for name in next(iter(scores.values()))))
-    for name, found in scores.items():
-        # A gray photograph has no chroma ratio.
-        means = (f"{torch.tensor(values).double().nanmean():14.4g}" for values in found.values())
-        print(f"{name:{width}}" + "".join(means))
+    from colorlib import metrics
+
+    rows = {  # A gray photograph has no chroma ratio.
+        metric: [
+            torch.tensor(found[metric]).double().nanmean().item() for found in scores.values()
+        ]
+        for metric in metrics.METRICS
+    }
+    judged = {name: found["classifier_agreement"] for name, found in scores.items()}
+    rows["classifier_gap_closed"] = [
+        metrics.gap_closed(found, judged["gray"]) for found in judged.values()
+    ]
+    widths = [max(12, len(name) + 2) for name in scores]
+    print(" " * 22 + "".join(f"{name:>{n}}" for name, n in zip(scores, widths, strict=True)))
+    for row, values in rows.items():
+        means = (f"{value:{n}.4g}" for value, n in zip(values, widths, strict=True))
+        print(f"{row:22}" + "".join(means))

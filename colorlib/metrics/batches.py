@@ -1,0 +1,34 @@
+"""What every metric begins with: is it given batches, in which precision, and as which colours."""
+
+from torch import Tensor
+
+from colorlib import lab
+
+
+def checked(predicted: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
+    """Two batches of Lab photographs, (B, 3, H, W), as `precise`.
+
+    Raises:
+        ValueError: they are of another shape, or of different ones.
+    """
+    for photos in (predicted, true):
+        if photos.ndim != 4 or photos.shape[1] != 3:
+            raise ValueError(
+                f"photographs must have shape (B, 3, H, W), not {tuple(photos.shape)}"
+            )
+    if predicted.shape != true.shape:
+        raise ValueError(
+            f"what is predicted has shape {tuple(predicted.shape)}, the photographs "
+            f"{tuple(true.shape)}"
+        )
+    return precise(predicted), precise(true)
+
+
+def precise(values: Tensor) -> Tensor:
+    """float64, or float32 on Apple's GPUs ("mps"), which have no more."""
+    return values.float() if values.device.type == "mps" else values.double()
+
+
+def shown(photos: Tensor) -> Tensor:
+    """sRGB in [0, 1] of Lab photographs, (B, 3, H, W), clipped to what a screen shows."""
+    return lab.lab_to_rgb(precise(photos))
