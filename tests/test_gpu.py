@@ -1,5 +1,7 @@
 """A GPU computes what the CPU computes; skipped where there is none."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from colorlib import data, devices, metrics, networks, pipeline, priors, trainin
 from colorlib.errors import ColorlibError
 from colorlib.lab import rgb_to_lab
 from colorlib.networks import PRESETS, Attention
+from colorlib.training import Settings, augment, loop
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
@@ -106,6 +109,120 @@ def test_curves_agree_for_a_while(toy_photographs, float32):
         )
         curves.append([(row["train_loss"], row["val_loss"]) for row in history])
     assert np.allclose(*curves, rtol=1e-2)
+
+
+def with_embeddings(photographs):
+    found = np.random.default_rng(0).normal(size=(2, len(photographs), 5)).astype(np.float32)
+    return photographs.with_embeddings(*found)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"flip": True, "exposure": 0.3}, {"crop": 8}, {"crop": 8, "scale": 0.4, "repeats": 2}],
+)
+def test_batches_are_the_same_on_the_gpu(how, toy_photographs):
+    photographs = with_embeddings(toy_photographs)
+    settings = Settings(batch_size=3, **how)
+    found = zip(
+        augment.batches(photographs, settings, 1),
+        augment.batches(photographs.to("cuda"), settings, 1, "cuda"),
+        strict=True,
+    )
+    for (one, share), (other, other_share) in found:
+        assert share == other_share
+        for a, b in zip(one, other, strict=True):
+            assert b.is_cuda and (a - b.cpu()).abs().max() < 1e-2
+
+
+def trained(photographs, tmp_path=None, graphs=True, optimizer="adam", **more):
+    """Losses, with steps as CUDA graphs or one kernel after the other."""
+    rate = {"sgd": 0.1, "momentum": 0.03, "rmsprop": 1e-4}.get(optimizer, 1e-3)
+    settings = Settings(
+        epochs=6, batch_size=3, optimizer=optimizer, learning_rate=rate, cosine=True, **more
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        if not graphs:
+            patch.setattr(loop, "Graphed", lambda function: function)
+        history = training.fit(
+            network("fusion", embedding=5, output_gain=0.1), photographs, photographs, settings,
+            tmp_path, "cuda",
+        )
+    return [(row["train_loss"], row["val_loss"], row["learning_rate"]) for row in history]
+
+
+@pytest.mark.parametrize("optimizer", training.OPTIMIZERS)
+@pytest.mark.parametrize("more", [{}, {"average": 0.5, "flip": True}], ids=str)
+def test_a_graph_computes_what_its_kernels_do(optimizer, more, toy_photographs, float32):
+    photographs = with_embeddings(toy_photographs)  # batches of 3, 3 and 2
+    plain = trained(photographs, graphs=False, optimizer=optimizer, **more)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        graphs = trained(photographs, optimizer=optimizer, **more)
+    assert np.allclose(plain, graphs, rtol=1e-2)
+    assert plain[-1][0] < 0.9 * plain[0][0]
+
+
+def test_it_stops_and_goes_on_with_graphs(toy_photographs, tmp_path, monkeypatch, float32):
+    photographs = with_embeddings(toy_photographs)
+    straight = trained(photographs)
+    evaluate, calls = loop.evaluate, []
+
+    def stopping(*arguments):
+        calls.append(arguments)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "evaluate", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            trained(photographs, tmp_path)
+    assert np.allclose(trained(photographs, tmp_path), straight, rtol=1e-2)
+
+
+def test_the_processor_waits_a_few_times_an_epoch(toy_photographs):
+    photographs = with_embeddings(toy_photographs)
+    settings = Settings(epochs=4, batch_size=2, repeats=50, flip=True, bf16=True)  # 200 batches
+    train_epoch, waited = loop.train_epoch, []
+
+    def counting(*arguments):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                loss = train_epoch(*arguments)
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+        waited.append(sum("synchroniz" in str(one.message) for one in found))
+        return loss
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "train_epoch", counting)
+        model = network("attention", embedding=5)
+        training.fit(model, photographs, photographs, settings, device="cuda")
+    assert 1 <= waited[-1] <= 8, waited
+
+
+def test_what_cannot_be_a_graph_is_computed_without(toy_photographs, monkeypatch, float32):
+    head = networks.heads.RegressionHead
+    loss, plain = head.loss, trained(with_embeddings(toy_photographs), graphs=False)
+
+    def reading(self, z, ab):
+        found = loss(self, z, ab)
+        assert found.item() >= 0  # waits for the GPU, which a graph cannot
+        return found
+
+    monkeypatch.setattr(head, "loss", reading)
+    with pytest.warns(UserWarning, match="slower without a CUDA graph"):
+        found = trained(with_embeddings(toy_photographs))
+    assert np.allclose(found, plain, rtol=1e-2)
+
+
+def test_photographs_that_do_not_fit_stay_where_they_are(toy_photographs, monkeypatch, float32):
+    photographs = with_embeddings(toy_photographs)
+    resident = trained(photographs)
+    monkeypatch.setattr(loop, "free_memory", lambda device: 0)
+    assert np.allclose(trained(photographs), resident, rtol=1e-2)
 
 
 def test_it_learns_in_bfloat16(toy_photographs):

@@ -165,6 +165,21 @@ def test_weight_counts_of_the_final_model():
     }
 
 
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_fusion_is_a_convolution_of_map_and_repeated_embedding(batch_norm):
+    torch.manual_seed(0)
+    fusion = networks.Fusion(8, 5, batch_norm)
+    h, e = torch.randn(3, 8, 6, 4, requires_grad=True), torch.randn(3, 5, requires_grad=True)
+    everywhere = e[:, :, None, None].expand(-1, -1, 6, 4)
+    found, direct = fusion(h, e), fusion.mix(torch.cat((h, everywhere), dim=1))
+    assert torch.allclose(found, direct, atol=1e-5)
+    inputs = (h, e, *fusion.parameters())
+    direction = torch.randn_like(found)
+    gradients = [torch.autograd.grad(x, inputs, direction) for x in (found, direct)]
+    for one, other in zip(*gradients, strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+
+
 def test_fusion_repeats_the_embedding_at_every_position():
     torch.manual_seed(0)
     fusion = networks.Fusion(4, 3, batch_norm=False)

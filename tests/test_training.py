@@ -79,6 +79,31 @@ def test_the_run_folder(toy_photographs, tmp_path):
     assert names == {"metrics.csv", "best.safetensors", "last.safetensors"}
 
 
+def test_at_most_a_tenth_of_the_time_goes_into_checkpoints(
+    toy_photographs, tmp_path, monkeypatch
+):
+    clock, written = [100.0], []
+    write = checkpoints.write_tensors
+
+    def slow(tensors, path, metadata):
+        written.append(len(json.loads(metadata["history"])))
+        clock[0] += 1  # a second for a checkpoint
+        write(tensors, path, metadata)
+
+    evaluate = loop.evaluate
+
+    def epoch_of_four_seconds(*arguments):
+        clock[0] += 4
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(checkpoints, "write_tensors", slow)
+    monkeypatch.setattr(loop, "evaluate", epoch_of_four_seconds)
+    fit(toy_photographs, tmp_path, epochs=8)
+    assert written == [1, 4, 7, 8]
+    assert len(rows(tmp_path)) == 8
+
+
 class Stopped(Exception):
     pass
 
@@ -550,6 +575,74 @@ def test_every_photograph_is_seen_as_often_as_asked_in_a_new_order(toy_photograp
     assert not torch.equal(one, other) and torch.isclose(one.sum(), other.sum(), rtol=1e-4)
 
 
+HOWS = [
+    {},
+    {"flip": True, "exposure": 0.3, "repeats": 2},
+    {"crop": 8},
+    {"crop": 8, "scale": 0.4, "flip": True},
+]
+
+
+@pytest.mark.parametrize("how", HOWS, ids=str)
+def test_batches_of_resident_photographs_are_those_of_packed_ones(how, toy_photographs):
+    photographs = embedded(toy_photographs).select([5, 1, 1, 7, 0])
+    settings = training.Settings(batch_size=2, **how)
+    found = zip(
+        augment.batches(photographs, settings, 3),
+        augment.batches(photographs.to("cpu"), settings, 3),
+        strict=True,
+    )
+    for (one, share), (other, other_share) in found:
+        assert share == other_share
+        for a, b in zip(one, other, strict=True):
+            assert torch.equal(a, b)
+
+
+def test_resident_photographs_without_mirror_images_say_so(toy_photographs):
+    photographs = toy_photographs.with_embeddings(np.zeros((8, 3), np.float32)).to("cpu")
+    with pytest.raises(ValueError, match="mirror images"):
+        next(augment.batches(photographs, training.Settings(flip=True), 0))
+    assert photographs.size == 16 and len(photographs) == 8
+    assert toy_photographs.to("cpu").embedding(slice(0, 2)) is None
+    nbytes = sum(t.nbytes for t in (photographs.pixels, photographs.embeddings))
+    assert toy_photographs.with_embeddings(np.zeros((8, 3), np.float32)).nbytes == nbytes
+
+
+@pytest.mark.parametrize(("size", "crop", "least"), [(40, 16, 0.3), (24, 24, 0.4)])
+def test_resized_crops_are_those_of_torch(size, crop, least):
+    # Smaller and larger than before, at the edges and inside.
+    rgb = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (9, 3, size, size), np.uint8))
+    settings = training.Settings(crop=crop, scale=least)
+    windows = augment.draw(9, size, settings, 0).windows
+    windows[0] = torch.tensor([0, 0, size])
+    found = augment._resized(rgb, windows, crop)
+    for photo, (top, left, side), ours in zip(rgb, windows.tolist(), found, strict=True):
+        square = photo[None, :, top : top + side, left : left + side].float()
+        theirs = torch.nn.functional.interpolate(
+            square, crop, mode="bilinear", antialias=True
+        )[0]
+        assert (ours - theirs).abs().max() < 0.51  # ours is rounded
+
+
+def test_the_visits_of_an_epoch_follow_from_seed_and_epoch():
+    def drawn(epoch=0, **more):
+        how = {"crop": 8, "scale": 0.5, "flip": True, "exposure": 0.2, "repeats": 2, **more}
+        visits = augment.draw(10, 16, training.Settings(**how), epoch)
+        return [tensor.tolist() for tensor in vars(visits).values()]
+
+    assert drawn() == drawn()
+    for other in (drawn(epoch=1), drawn(seed=1)):
+        assert all(one != two for one, two in zip(drawn(), other, strict=True))
+    assert sorted(drawn()[0]) == sorted(list(range(10)) * 2)
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, 16), (31, 16), (32, 16), (33, 16), (6000, 64)])
+def test_batches_have_one_size_or_two_that_differ_by_one(count, most):
+    bounds = augment.batch_bounds(count, most)
+    parts = np.array_split(np.arange(count), math.ceil(count / most))
+    assert bounds == [(part[0], part[-1] + 1) for part in parts]
+
+
 def test_crops_are_cut_from_the_photograph_and_move():
     photographs = one_photograph(np.arange(16 * 16).reshape(16, 16))
     levels = lab.normalize(photographs.lab([0]))[0][0, 0]
@@ -628,6 +721,14 @@ def test_bad_settings_are_refused(wrong):
 def test_a_crop_larger_than_the_photographs_is_refused(toy_photographs):
     with pytest.raises(ColorlibError, match="does not fit"):
         fit(toy_photographs, crop=24)
+
+
+def test_evaluation_in_bfloat16_is_near(toy_photographs):
+    model = network(output_gain=3.0)
+    exact, rounded = (
+        training.evaluate(model, toy_photographs, bf16=bf16) for bf16 in (False, True)
+    )
+    assert rounded != exact and rounded == pytest.approx(exact, rel=3e-2)
 
 
 @pytest.mark.parametrize("bf16", [False, True])

@@ -80,6 +80,10 @@ class State:
             i, name = key.split(".")
             state.setdefault(int(i), {})[name] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        for parameter, own in self.optimizer.state.items():
+            for name, found in own.items():
+                if found.shape == parameter.shape:  # a fused optimizer wants the same strides, too
+                    own[name] = torch.empty_like(parameter).copy_(found)
 
 
 def describe(settings: Settings, model: Colorizer, train: Packed, val: Packed) -> dict[str, Any]:
