@@ -29,7 +29,7 @@ def scores(path: Path, name: str) -> dict:
     }
     found = {"photos": len(packed["test"]), "size": given.size}
     for row, predict in rows.items():
-        values = metrics.scores(predict, packed["test"])["ab_mse"]
+        (values,) = metrics.scores(predict, packed["test"], ["ab_mse"]).values()
         found[row] = round(sum(values) / len(values), 6)
     return found
 
