@@ -602,7 +602,10 @@ def reproduce(folders, monkeypatch, capfd):
     return call
 
 
-def test_without_time_nothing_begins_and_the_same_command_goes_on(folders, reproduce):
+def test_without_time_nothing_begins_and_the_same_command_goes_on(
+    folders, reproduce, monkeypatch
+):
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
     status, said, _ = reproduce("--only", "baseline", "--minutes", "0")
     assert status == 0 and "0 of 2 runs" in said and "time is up, and the same command" in said
     assert not folders[0].exists() and not folders[1].exists()

@@ -117,7 +117,6 @@ def _prepare(
         with suppress(Exception):  # the run itself will say why
             shared.load(run)
     if torch.device(device).type == "cuda":
-        del shared
         torch.cuda.empty_cache()  # the memory is the workers'
 
 
@@ -166,7 +165,7 @@ class _Schedule:
             self.seconds.setdefault(run.data, []).append((time.monotonic() - begun) / flop)
 
     def _flop_left(self, run: Run) -> float:
-        """What its training costs from its last checkpoint on."""
+        """What its training costs from where it was stopped."""
         settings, losses = run.plan.settings, run.folder(self.work) / METRICS
         if settings is None:
             return 0.0

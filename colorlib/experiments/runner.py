@@ -31,7 +31,7 @@ from colorlib.training.checkpoints import BEST
 _ELSEWHERE = ("ab_mse", "chroma_ratio")
 
 Predict = Callable[[Packed], Tensor]
-"""One photograph -> ab, as `metrics.scores` wants it."""
+"""Photographs -> ab, as `metrics.scores` wants it."""
 
 
 class Shared:
@@ -121,12 +121,12 @@ def perform(
             facts |= _about_network(model, plan, history)
             facts["precision"] = precision(device, plan.settings.bf16)
             facts["prior"] = _about_prior(prior, packs["train"]) if prior else None
-        scores = metrics.scores(predict, test)
+        scores = metrics.scores(predict, test, device=device)
         if plan.compared:
             others, missing = _other_data_sets(run, shared)
             records.write_elsewhere(
                 folder,
-                ((where, pack.names, metrics.scores(predict, pack, _ELSEWHERE))
+                ((where, pack.names, metrics.scores(predict, pack, _ELSEWHERE, device))
                  for where, pack in _elsewhere(run, others, test, shared)),
                 test.names if plan.compact else None,
             )
@@ -216,8 +216,7 @@ def _pictures(folder: Path, predict: Predict, test: Packed, errors: list[float])
     """Write ``predicted.jpg``; returns the names of its photographs, as in `PREDICTED`."""
     order, n = np.argsort(errors, kind="stable"), len(errors)
     which = np.array([0, n // 2, n - 1, order[0], order[n // 2], order[-1]])
-    ab = torch.cat([predict(test.select([i])).cpu() for i in which])
-    records.write_pictures(folder, ab, test.lab(which))
+    records.write_pictures(folder, predict(test.select(which)).cpu(), test.lab(which))
     return [test.names[i] for i in which]
 
 
