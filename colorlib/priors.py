@@ -169,8 +169,8 @@ def embed(
     # "embeddings-2" had those of mirror images beside each; "embeddings" is version 0.1's.
     folder = data.cache_dir() / "embeddings-3" / digest.hexdigest()
     array = rows.Kind(
-        "embeddings.npy", (prior.features,), "<f4", chunk=16, threads=True,
-        most=1 if kind == "mps" else None,
+        "embeddings.npy", (prior.features,), "<f4", chunk=16 if kind == "cpu" else 64,
+        threads=True, most=1 if kind == "mps" else None,
     )
     if not (folder / array.name).is_file():
         prior.to(device)

@@ -140,8 +140,8 @@ def _fill(
     path, log = partial_folder / kind.name, partial_folder / _LOG
     chunks = {start: items[start : start + kind.chunk]
               for start in range(0, len(items), kind.chunk)}
-    done = _read_log(log) if path.is_file() else set()
-    log.write_text("".join(json.dumps([start, {}]) + "\n" for start in sorted(done)))
+    done = _read_log(log, kind.chunk) if path.is_file() else set()
+    log.write_text("".join(_line(kind, start, {}) for start in sorted(done)))
     if not done:
         path.write_bytes(_header(kind, len(items)))
     failed: dict[int, str] = {}
@@ -154,7 +154,7 @@ def _fill(
         with open(log, "a") as file:
             for start, problems in _each(write, tasks, kind):
                 found = {start + i: why for i, why in problems.items()}
-                file.write(json.dumps([start, found]) + "\n")
+                file.write(_line(kind, start, found))
                 file.flush()
                 failed.update(found)
                 yield from range(len(chunks[start]))
@@ -177,17 +177,22 @@ class _Sized:
         return self._items
 
 
-def _read_log(log: Path) -> set[int]:
+def _line(kind: Kind, start: int, problems: dict[int, str]) -> str:
+    """What the log says of a chunk that is written."""
+    return json.dumps([kind.chunk, start, problems]) + "\n"
+
+
+def _read_log(log: Path, chunk: int) -> set[int]:
     """Where the chunks start that were written and have all their rows.
 
     Others are tried again: a file that could not be read may be there by now.
-    The last line may have been cut off.
+    The last line may have been cut off; another device may have taken chunks of another size.
     """
     done = set()
     for line in log.read_text().splitlines() if log.is_file() else ():
         with suppress(ValueError):
-            start, problems = json.loads(line)
-            if not problems:
+            size, start, problems = json.loads(line)
+            if size == chunk and not problems:
                 done.add(start)
     return done
 

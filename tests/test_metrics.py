@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from colorlib import colours, data, lab, metrics, networks, priors
 from colorlib.data import Packed
-from colorlib.metrics import classifier, evaluation
+from colorlib.metrics import batches, classifier, definitions, evaluation
 
 
 def packed(*colours) -> Packed:
@@ -47,8 +47,8 @@ def test_trivial_baselines_are_computed_once_for_the_same_photographs(monkeypatc
     train, test = packed((10, 20, 200)), packed((200, 10, 20), (10, 200, 20))
     once = dict(metrics.trivial_baselines(train, test)), metrics.mean_colour(train).clone()
     converted = []
-    convert = Packed.lab
-    monkeypatch.setattr(Packed, "lab", lambda *args: converted.append(1) or convert(*args))
+    convert = Packed.rgb
+    monkeypatch.setattr(Packed, "rgb", lambda *args: converted.append(1) or convert(*args))
     again = packed((10, 20, 200)), packed((200, 10, 20), (10, 200, 20))
     assert metrics.trivial_baselines(*again) == once[0]
     assert torch.equal(metrics.mean_colour(again[0]), once[1]) and not converted
@@ -69,8 +69,8 @@ def test_what_a_prior_makes_of_photographs_is_no_matter_to_the_trivial_baselines
     once = metrics.trivial_baselines(train.select([1, 0]), test.mirrored())
     turned = metrics.trivial_baselines(train, test.upside_down())
     converted = []
-    convert = Packed.lab
-    monkeypatch.setattr(Packed, "lab", lambda *args: converted.append(1) or convert(*args))
+    convert = Packed.rgb
+    monkeypatch.setattr(Packed, "rgb", lambda *args: converted.append(1) or convert(*args))
     ones = np.ones((2, 3), np.float32)
     one, other = (pack.with_embeddings(ones, ones) for pack in (train, test))
     assert one.key != train.key and one.pixels_key == train.pixels_key
@@ -351,6 +351,13 @@ def test_scikit_image_finds_the_same(name):
     assert found == pytest.approx(wanted, rel=1e-7)
 
 
+def test_ssim_is_the_same_by_two_libraries():
+    true = random_photographs()
+    rgb = [batches.shown(photos) for photos in (recoloured(true), true)]
+    one, other = definitions._ssim_by_scikit_image(*rgb), definitions._ssim_by_torchmetrics(*rgb)
+    assert torch.allclose(one, other, rtol=1e-9)
+
+
 def test_scores_judge_every_photograph_by_every_metric(toy_photographs):
     torch.manual_seed(0)
     network = networks.build("baseline", width=0.125)
@@ -374,7 +381,7 @@ def test_scores_of_a_photograph_depend_on_no_other(toy_photographs):
 
 
 def test_photographs_are_predicted_some_at_a_time_and_kept_in_order(toy_photographs, monkeypatch):
-    monkeypatch.setattr(evaluation, "_batches", lambda photos, device: photos.some(3 * 16**2))
+    monkeypatch.setattr(evaluation, "at_once", lambda device: 3 * 16**2)
     seen = []
 
     def predict(some: Packed) -> torch.Tensor:

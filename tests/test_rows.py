@@ -80,6 +80,15 @@ def test_a_log_that_was_cut_off_is_believed_as_far_as_it_goes(cache, cut):
     assert np.array_equal(np.load(folder / KIND.name), EXPECTED)
 
 
+@pytest.mark.parametrize("chunk", [2, 8])
+def test_chunks_of_another_size_are_made_anew(cache, chunk):
+    folder = cache / "room" / "key"
+    with pytest.raises(KeyboardInterrupt):
+        rows.fill(folder, KIND, range(22), Squares(), stopped_after(13))
+    rows.fill(folder, KIND._replace(chunk=chunk), range(22), Squares())
+    assert np.array_equal(np.load(folder / KIND.name), EXPECTED)
+
+
 def test_what_has_no_row_is_known_over_an_interrupt(cache):
     folder, without = cache / "room" / "key", {1, 17}
     with pytest.raises(KeyboardInterrupt):
@@ -187,7 +196,7 @@ def test_a_pack_that_was_killed_goes_on(photos, cache, how):
     process.send_signal(how)
     process.wait()
     (log,) = cache.rglob("*.jsonl")
-    done = [json.loads(line)[0] for line in log.read_text().splitlines()]
+    done = [json.loads(line)[1] for line in log.read_text().splitlines()]
     assert len(done) >= 2
     for start in done:  # what was done is not read again
         for photo in photos[start : start + 32]:

@@ -114,7 +114,7 @@ def perform(
         test, history = packs["test"], None
         facts = {"run": str(run), "size": plan.size}
         if plan.settings is None:
-            predict = _trivial(run.variant, packs["train"])
+            predict = _trivial(run.variant, packs["train"], device)
         else:
             model, history = _train(run, prior, packs, work, device)
             predict = metrics.network(model, device)
@@ -136,7 +136,7 @@ def perform(
                 facts["predicted"] = _pictures(folder, predict, test, scores["ab_mse"])
             if plan.settings and model.config.attention not in (None, "pointwise"):
                 facts["attention_distance"] = metrics.attention_distance(model, test, device)
-        facts |= _about_photographs(packs) | _provenance(device, commit)
+        facts |= _about_photographs(packs, device) | _provenance(device, commit)
         facts["seconds"] = round(time.perf_counter() - begun, 1)
         records.write(folder, facts, test.names, scores, history, plan.compact)
     shutil.rmtree(run.folder(work), ignore_errors=True)
@@ -159,10 +159,10 @@ def _photographs(run: Run, shared: Shared) -> dict[str, Packed]:
     return packs
 
 
-def _trivial(variant: str, train: Packed) -> Predict:
+def _trivial(variant: str, train: Packed, device: str) -> Predict:
     """A trivial baseline, by its name in `TRIVIAL`."""
     gray = variant == "gray"
-    return metrics.constant(torch.zeros(2) if gray else metrics.mean_colour(train))
+    return metrics.constant(torch.zeros(2) if gray else metrics.mean_colour(train, device))
 
 
 def _train(
@@ -241,10 +241,10 @@ def _about_prior(prior: Prior, train: Packed) -> dict:
     return describe(prior) | ({"embedded_on": where} if where else {})
 
 
-def _about_photographs(packs: dict[str, Packed]) -> dict:
+def _about_photographs(packs: dict[str, Packed], device: str) -> dict:
     return {
         "mean_colour": {  # the losses of predicting it everywhere
-            split: metrics.trivial_baselines(packs["train"], packs[split])["mean colour"]
+            split: metrics.trivial_baselines(packs["train"], packs[split], device)["mean colour"]
             for split in ("train", "val")
         },
         "photos": {split: len(pack) for split, pack in packs.items()},

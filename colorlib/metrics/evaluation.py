@@ -1,13 +1,13 @@
 """Scores of a prediction, and predictions to score: a network, or one colour."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from colorlib import lab
 from colorlib.data import Packed
-from colorlib.metrics.batches import precise
+from colorlib.metrics.batches import at_once, lab_on, precise
 from colorlib.metrics.definitions import METRICS
 from colorlib.networks import Colorizer
 
@@ -32,8 +32,8 @@ def scores(
         metric -> one value a photograph, in order.
     """
     found: dict[str, list[Tensor]] = {name: [] for name in which}
-    for some in _batches(photographs, device):
-        true = precise(_lab(some, device))
+    for some in photographs.some(at_once(device)):
+        true = precise(lab_on(some, device))
         predicted = lab.denormalize(lab.normalize(true)[0], predict(some).to(true))
         for name in which:
             found[name].append(METRICS[name](predicted, true))
@@ -55,7 +55,7 @@ def network(
 
     @torch.no_grad()
     def predict(photographs: Packed) -> Tensor:
-        L, _ = lab.normalize(_lab(photographs, device))
+        L, _ = lab.normalize(lab_on(photographs, device))
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
             return model(L, photographs.embedding(device=device)).float()
 
@@ -96,7 +96,7 @@ def attention_distance(
     model = model.to(device).eval()
     found = []
     for some in photographs.some():  # T x S weights each, so few also where there is memory
-        L, _ = lab.normalize(_lab(some, device))
+        L, _ = lab.normalize(lab_on(some, device))
         alpha = model.attended(L, some.embedding(device=device))  # (B, T, S)
         others = (1 / alpha.shape[-1], alpha.mean(dim=1, keepdim=True))
         found.append(torch.stack(
@@ -104,13 +104,3 @@ def attention_distance(
         ))
     uniform, positions = precise(torch.cat(found, dim=1)).mean(dim=1).tolist()
     return {"from_uniform": uniform, "between_positions": positions}
-
-
-def _batches(photographs: Packed, device: str | torch.device) -> Iterator[Packed]:
-    """As many at a time as a processor's cache likes, or as keep a GPU busy."""
-    return photographs.some(2**16 if torch.device(device).type == "cpu" else 2**21)
-
-
-def _lab(photographs: Packed, device: str | torch.device) -> Tensor:
-    """`Packed.lab`, computed on a device."""
-    return lab.rgb_to_lab(photographs.rgb().to(device).float() / 255)

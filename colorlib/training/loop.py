@@ -195,7 +195,8 @@ def train_epoch(
     """One pass over the training photographs; returns the mean loss."""
     state.model.train()
     losses, sizes = [], []
-    for batch, share in batches(train, settings, epoch, device, processes):
+    found = batches(train, settings, epoch, device, processes)
+    for batch, share in found:
         losses.append(step(*batch, share))
         sizes.append(len(batch[0]))
         if state.average is not None:

