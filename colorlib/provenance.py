@@ -10,8 +10,10 @@ _HERE = Path(__file__).parent
 def commit() -> str | None:
     """The library's git commit, with a + if it has changed since; None outside its checkout.
 
-    A copy without the history, on a machine that computes, is told it by COLORLIB_COMMIT.
+    A copy without its history, on a machine that computes, is told it by COLORLIB_COMMIT.
     """
+    if told := os.environ.get("COLORLIB_COMMIT"):
+        return told
 
     def git(*command: str) -> str:
         return subprocess.run(
@@ -23,4 +25,4 @@ def commit() -> str | None:
         changed = git("status", "--porcelain", "--", ".")
         return git("rev-parse", "--short=7", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        return os.environ.get("COLORLIB_COMMIT")
+        return None
