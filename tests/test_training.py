@@ -183,25 +183,33 @@ torch.set_num_threads(1)
 photographs = data.pack(data.photos("samples", "val"), 16)
 torch.manual_seed(0)
 model = networks.build("baseline", width=0.125, batch_norm=False)
-settings = training.Settings(epochs=6, batch_size=4, flip=True, crop=8, average=0.5)
+settings = training.Settings(
+    epochs=int(sys.argv[2]), batch_size=4, flip=True, crop=8, average=0.5
+)
 history = training.fit(model, photographs, photographs, settings, sys.argv[1])
 """
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no distributed here")
-def test_two_processes_learn_what_one_does(tmp_path):
+def test_two_processes_learn_stop_and_go_on_as_one_does(tmp_path):
     # Without batch normalisation, which on a CPU sees only a process' own share.
     script = tmp_path / "together.py"
     script.write_text(TOGETHER)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    subprocess.run([sys.executable, script, tmp_path / "one"], check=True)
-    subprocess.run([*launcher, script, tmp_path / "two"], check=True, capture_output=True)
+    subprocess.run([sys.executable, script, tmp_path / "one", "6"], check=True)
+    for epochs in ("3", "6"):
+        call = [*launcher, script, tmp_path / "two", epochs]
+        subprocess.run(call, check=True, capture_output=True)
+        assert len(rows(tmp_path / "two")) == int(epochs)
     one, two = rows(tmp_path / "one"), rows(tmp_path / "two")
-    assert len(one) == len(two) == 6
     for column in ("train_loss", "val_loss"):
         losses = [[float(row[column]) for row in found] for found in (one, two)]
         assert losses[1] == pytest.approx(losses[0], rel=1e-4)
         assert losses[0][-1] != pytest.approx(losses[0][0], rel=1e-2)
+    best = networks.load_weights(tmp_path / "two" / "best.safetensors")
+    photographs = data.pack(data.photos("samples", "val"), 16)
+    least = min(float(row["val_loss"]) for row in two)
+    assert training.evaluate(best, photographs) == pytest.approx(least, rel=1e-2)
 
 
 def test_processes_share_a_batch_and_count_by_what_they_hold(toy_photographs):
