@@ -358,11 +358,18 @@ figures.grid({
 # > that the learning rate of 0.001 was giving the best results. We chose
 # > the Adam optimizer to train our network (section 4.1)
 #
-# So: Adam, 0.001. This is the library's whole pass over the photographs, an
-# *epoch*. `batches` hands out augmented photographs; given the target `ab`,
-# the network returns its loss; `optimizer` is Adam. (Skip `embedding` until
-# chapter 4, `processes` and `share` until you have several GPUs, and
-# `average`, a running mean of the weights that is off here.)
+# So: Adam, 0.001. This is the library's step of training: given the target
+# `ab`, the network returns its loss; `backward` computes the gradient;
+# `optimizer`, which is Adam, changes the weights. (Skip `embedding` until
+# chapter 4, and `share` until you have several GPUs.)
+
+# %%
+print(inspect.getsource(training.update))
+
+# %% [markdown]
+# A pass over all photographs is an *epoch*. `batches` hands out augmented
+# photographs, and `step` is `update` with its first three arguments given.
+# (`average`, a running mean of the weights, is off here.)
 
 # %%
 print(inspect.getsource(training.train_epoch))

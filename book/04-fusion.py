@@ -205,20 +205,19 @@ print("by hand", by_hand, "- the layer", fused[0, 0, 1, 0].item())
 #
 # where $h_{y,x}$ is the map at one position and $e$ the embedding. (In the
 # networks that we train, batch normalisation stands before the ReLU and
-# rescales the sum, channel by channel.) Here is the module, and the same
-# claim checked on random numbers:
+# rescales the sum, channel by channel.) The module computes this sum, since
+# $W_e e$ is needed only once a photograph. Repeating, joining and mixing
+# come to the same:
 
 # %%
 print(inspect.getsource(networks.Fusion))
 torch.manual_seed(0)
 fusion = networks.Fusion(channels=8, embedding=5, batch_norm=False)
 h, e = torch.randn(2, 8, 4, 4), torch.randn(2, 5)
-W, b = fusion.mix[0].weight[:, :, 0, 0], fusion.mix[0].bias
-bias = e @ W[:, 8:].T + b  # (2, 8): one bias a photograph
-by_eq = torch.einsum("oc,bcyx->boyx", W[:, :8], h)
-by_eq = (by_eq + bias[:, :, None, None]).relu()
-print("the module is that equation:",
-      torch.allclose(fusion(h, e), by_eq, atol=1e-5))
+repeated = e[:, :, None, None].expand(-1, -1, 4, 4)  # (2, 5, 4, 4)
+joined = torch.cat((h, repeated), dim=1)  # (2, 13, 4, 4)
+print("the module mixes what is joined:",
+      torch.allclose(fusion(h, e), fusion.mix(joined), atol=1e-5))
 
 # %% [markdown]
 # It can say "this is a garden: greener, everywhere". It cannot say where.
