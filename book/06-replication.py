@@ -841,8 +841,8 @@ wide = ("landscapes", "places")
 figures.table(
     ("fusion, trained on", *(f"tested on {name}" for name in wide)),
     [(one, *(tested(one, other) for other in wide)) for one in wide],
-    "Error in percent of that of the mean colour of the data set that is"
-    " tested on.", "tbl-scale-breadth",
+    "Error in percent of that of the mean colour of the data set that"
+    " is tested on.", "tbl-scale-breadth",
 )
 
 # %% [markdown]

@@ -69,7 +69,7 @@ class RegressionHead(Head):
 
     def ab(self, z: Tensor, size: Sequence[int]) -> Tensor:
         H, W = size
-        # Two channels: one after the other, they are faster than in turns (channels-last).
+        # Two channels, one after the other: faster than channels-last.
         ab = self.upsample(self.output(z).contiguous())
         return ab if ab.shape[2:] == (H, W) else ab[..., :H, :W]
 
