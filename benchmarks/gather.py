@@ -29,7 +29,7 @@ WHEELS = (
 
 def gather(folder: Path, names: list[str], wheels: list[str], part: int) -> None:
     """Write part-00, ... into a folder: pieces of one tar file."""
-    from colorlib import data
+    from colorlib import data, provenance
 
     if folder.is_dir() and any(folder.iterdir()):
         sys.exit(f"{folder} is not empty")
@@ -37,6 +37,8 @@ def gather(folder: Path, names: list[str], wheels: list[str], part: int) -> None
     with tempfile.TemporaryDirectory() as beside:
         packed = Path(beside) / "all.tar.xz"
         with tarfile.open(packed, "w:xz", preset=1) as tar:
+            (Path(beside) / "commit").write_text(provenance.commit() or "")
+            tar.add(Path(beside) / "commit", "commit")
             for path in fetched(wheels, Path(beside) / "wheels"):
                 tar.add(path, f"wheels/{path.name}")
             for name in names:
@@ -55,9 +57,12 @@ def photographs(name: str) -> list[Path]:
     from colorlib import ColorlibError, data
 
     try:
-        return sorted({photo.path for split in data.SPLITS for photo in data.photos(name, split)})
+        paths = {photo.path for split in data.SPLITS for photo in data.photos(name, split)}
     except ColorlibError as error:
         sys.exit(str(error))
+    if outside := [path for path in paths if not path.is_relative_to(data.data_dir())]:
+        sys.exit(f"{outside[0]} is not in COLORLIB_DATA, {data.data_dir()}")
+    return sorted(paths)
 
 
 def fetched(names: list[str], folder: Path) -> list[Path]:
@@ -88,6 +93,7 @@ def unpack(folder: Path, target: Path) -> dict[str, str]:
         subprocess.run([*call, *wheels], check=True)
     paths = [str(target / "site"), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]
     return {
+        "COLORLIB_COMMIT": (target / "commit").read_text(),
         "COLORLIB_DATA": str(target / "data"),
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
     }

@@ -231,7 +231,11 @@ def main() -> None:
         if device().type == "cuda":
             torch.cuda.empty_cache()
     print(f"\n{time.perf_counter() - begun:.0f} s")
-    sys.exit(any(part is None for part in found.values()))
+    failed = [
+        name for name, part in found.items()
+        if part is None or (isinstance(part, dict) and part.get("status"))
+    ]
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ several (LINKS), not from a run on them.
 import argparse
 
 from colorlib import networks
+from colorlib.experiments import cost
+from colorlib.settings import preset_config
 
 BATCH = 64  # photographs a step and GPU
 
@@ -22,7 +24,7 @@ LINKS = {1: None, 8: 450e9, 64: 50e9}
 
 def table(photographs: int, size: int) -> None:
     weights = sum(p.numel() for p in networks.build("attention").parameters())
-    flop = 15.4e9 * (size / 128) ** 2  # a visit, `colorlib reproduce --scale gpu --dry-run`
+    flop = cost.flop_of_a_visit(preset_config("attention"), size)
     pixels = 3 * size**2
     print(f"{photographs:,} photographs of {size} x {size}, {pixels * photographs / 1e9:.0f} GB "
           f"of pixels and {4000 * photographs / 1e9:.1f} GB of embeddings; "

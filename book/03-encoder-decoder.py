@@ -369,7 +369,8 @@ print(inspect.getsource(training.update))
 # %% [markdown]
 # A pass over all photographs is an *epoch*. `batches` hands out augmented
 # photographs, and `step` is `update` with its first three arguments given.
-# (`average`, a running mean of the weights, is off here.)
+# (`average`, a running mean of the weights, is off here, and `processes` is
+# one.)
 
 # %%
 print(inspect.getsource(training.train_epoch))

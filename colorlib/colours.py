@@ -19,7 +19,7 @@ CELL = 10.0
 
 LEAST = 1e-5
 """A cell is taken for no rarer than this, so that weights of 1 / frequency stay finite, and one
-pixel of 128 x 128 carries at most about 2 % of the weight that a photograph has on average."""
+pixel of 128 x 128 carries at most a thirtieth of the weight that a photograph has on average."""
 
 _SIGMA = 5.0
 _REACH = 13  # cells from gray to the ends of [-128, 128]

@@ -85,11 +85,11 @@ def precision(device: str | torch.device, bf16: bool) -> str:
 
 
 def free_memory(device: str | torch.device) -> int:
-    """How many bytes a GPU still has."""
+    """How many bytes a GPU still has; 0 for one that does not tell."""
     device = torch.device(device)
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
-    return torch.cuda.mem_get_info(device)[0]
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
 
 
 def is_out_of_memory(error: BaseException) -> bool:

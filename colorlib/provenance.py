@@ -12,8 +12,6 @@ def commit() -> str | None:
 
     A copy without its history, on a machine that computes, is told it by COLORLIB_COMMIT.
     """
-    if told := os.environ.get("COLORLIB_COMMIT"):
-        return told
 
     def git(*command: str) -> str:
         return subprocess.run(
@@ -25,4 +23,4 @@ def commit() -> str | None:
         changed = git("status", "--porcelain", "--", ".")
         return git("rev-parse", "--short=7", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        return None
+        return os.environ.get("COLORLIB_COMMIT")

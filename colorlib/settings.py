@@ -198,8 +198,8 @@ class Settings:
         exposure: Raise lightness, as a share of 100, to a random power from
             exp(-exposure) to exp(exposure), as a camera might have; ab stay.
         repeats: How often an epoch visits each photograph.
-        bf16: Compute convolutions in bfloat16: on a GPU, or a processor that
-            has it, about twice as fast.
+        bf16: Compute convolutions in bfloat16, about twice as fast on a
+            processor that has it.
         compile: Compile the network with torch.compile.
         seed: Fixes first weights, order, crops and flips.
     """

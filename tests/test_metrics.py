@@ -263,6 +263,7 @@ def test_gap_closed_by_hand():
     assert metrics.gap_closed(torch.tensor([0.5]), torch.tensor([0.5])) == 0
     assert metrics.gap_closed([1.0], [0.3]) == 1 and metrics.gap_closed([0.4], [0.5]) < 0
     assert math.isnan(metrics.gap_closed([1.0], [1.0]))
+    assert math.isnan(metrics.gap_closed([0.1], [0.9997]))  # gray photographs, rounded
 
 
 # All of them -------------------------------------------------------------------------------

@@ -86,8 +86,9 @@ def test_at_most_a_tenth_of_the_time_goes_into_checkpoints(
     write = checkpoints.write_tensors
 
     def slow(tensors, path, metadata):
-        written.append(len(json.loads(metadata["history"])))
-        clock[0] += 1  # a second for a checkpoint
+        if path.name == "last.safetensors":
+            written.append(len(json.loads(metadata["history"])))
+            clock[0] += 1  # a second for a checkpoint
         write(tensors, path, metadata)
 
     evaluate = loop.evaluate
@@ -102,6 +103,51 @@ def test_at_most_a_tenth_of_the_time_goes_into_checkpoints(
     fit(toy_photographs, tmp_path, epochs=8)
     assert written == [1, 4, 7, 8]
     assert len(rows(tmp_path)) == 8
+
+
+def test_the_best_weights_are_of_an_epoch_from_which_a_killed_run_goes_on(
+    toy_photographs, tmp_path, monkeypatch
+):
+    clock, losses = [100.0], iter([5, 4, 3, 2, 9, 9, 9, 9])
+    write = checkpoints.write_tensors
+
+    def slow(tensors, path, metadata):
+        clock[0] += 1
+        write(tensors, path, metadata)
+
+    def killed(*_):
+        clock[0] += 1
+        try:
+            return float(next(losses))
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(checkpoints, "write_tensors", slow)
+    monkeypatch.setattr(loop, "evaluate", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fit(toy_photographs, tmp_path, epochs=30)
+    with safe_open(tmp_path / "last.safetensors", "pt") as file:
+        history = json.loads(file.metadata()["history"])
+    best = networks.read_about(tmp_path / "best.safetensors")
+    assert len(rows(tmp_path)) == 8 and len(history) == 1  # epochs beyond were lost
+    assert (best["epoch"], best["val_loss"]) == (1, 5)
+
+
+def test_of_a_run_that_diverges_the_best_weights_are_kept(toy_photographs, tmp_path, monkeypatch):
+    clock, losses = [100.0], iter([5, 4, 3, math.nan])
+    write = checkpoints.write_tensors
+
+    def slow(tensors, path, metadata):
+        clock[0] += 100
+        write(tensors, path, metadata)
+
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(checkpoints, "write_tensors", slow)
+    monkeypatch.setattr(loop, "evaluate", lambda *_: float(next(losses)))
+    with pytest.raises(training.Diverged, match="best weights of the epochs before are kept"):
+        fit(toy_photographs, tmp_path, epochs=30)
+    assert networks.read_about(tmp_path / "best.safetensors")["epoch"] == 3
 
 
 class Stopped(Exception):

@@ -37,8 +37,7 @@ def of(run: Run) -> Cost:
     limits = (plan.first, plan.photos)
     photos = min([_training_photographs(run.data), *(n for n in limits if n is not None)])
     visits = photos * plan.settings.repeats * plan.settings.epochs
-    # With the preset's length of the embedding. Pooled features are longer by a quarter,
-    # which at width 1 makes a half per cent of the total.
+    # With the preset's length of the embedding, which is mixed in once a photograph: of no weight.
     config = preset_config(plan.preset, **plan.changes)
     return Cost(visits, visits * flop_of_a_visit(config, plan.settings.crop or plan.size))
 

@@ -39,7 +39,8 @@ def gap_closed(predicted: Sequence[float] | Tensor, gray: Sequence[float] | Tens
     """How much of what a classifier misses in gray photographs the colours bring back.
 
     (mean predicted - mean gray) / (1 - mean gray): 0 for gray, 1 for the true photographs,
-    negative if the colours mislead it more than their absence does; NaN if gray misses nothing.
+    negative if the colours mislead it more than their absence does; NaN if gray misses less than a
+    hundredth, as of photographs that are gray themselves.
 
     Args:
         predicted: `classifier_agreement` of the predictions.
@@ -48,7 +49,7 @@ def gap_closed(predicted: Sequence[float] | Tensor, gray: Sequence[float] | Tens
     colours, none = (
         torch.as_tensor(values, dtype=torch.float64).mean().item() for values in (predicted, gray)
     )
-    return (colours - none) / (1 - none) if none != 1 else math.nan
+    return (colours - none) / (1 - none) if 1 - none >= 0.01 else math.nan
 
 
 @cache

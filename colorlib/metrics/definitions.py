@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from colorlib import colours, lab
-from colorlib.metrics.batches import checked, precise, shown
+from colorlib.metrics.batches import checked, shown
 from colorlib.metrics.ciede2000 import ciede2000
 from colorlib.metrics.classifier import classifier_agreement
 
@@ -118,7 +118,7 @@ def auc_rebalanced(predicted: Tensor, true: Tensor) -> Tensor:
     numbers are others: a photograph without rare colours is judged by those that it has.
     """
     predicted, true = checked(predicted, true)
-    frequencies = precise(colours.smoothed_frequencies().to(true.device))
+    frequencies = colours.smoothed_frequencies().to(true)
     weight = 1 / frequencies[colours.cells(true[:, 1:])]
     return (weight * _near(predicted, true)).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -30,9 +31,17 @@ def save_weights(model: Colorizer, path: Path | str, half: bool = False, **about
     Raises:
         ColorlibError: it cannot be written, for example since the disk is full.
     """
-    parameters = {name for name, _ in model.named_parameters()}
+    tensors, metadata = snapshot(model, half, **about)
+    write_tensors(tensors, path, metadata)
+
+
+def snapshot(
+    model: Colorizer, half: bool = False, **about
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """What `save_weights` writes, as it is now: tensors and metadata for `write_tensors`."""
+    halved = {name for name, _ in model.named_parameters()} if half else set()
     tensors = {
-        name: (t.half() if half and name in parameters else t).detach().cpu().contiguous()
+        name: t.detach().to("cpu", torch.half if name in halved else t.dtype, copy=True)
         for name, t in model.state_dict().items()
     }
     metadata = {
@@ -40,7 +49,7 @@ def save_weights(model: Colorizer, path: Path | str, half: bool = False, **about
         "config": json.dumps(asdict(model.config)),
         "about": json.dumps(about),
     }
-    write_tensors(tensors, path, metadata)
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}, metadata
 
 
 def load_weights(path: Path | str) -> Colorizer:

@@ -186,7 +186,7 @@ def _resized(rgb: Tensor, windows: Tensor, side: int) -> Tensor:
 def _resizing(start: Tensor, sides: Tensor, size: int, side: int) -> Tensor:
     """The weights of every pixel of a line of `size` in each of `side` new ones: (B, side, size).
 
-    A triangle around the new pixel's place, as wide as that pixel, and at least two old ones.
+    A triangle around the new pixel's place, two new pixels wide, and at least two old ones.
     """
     scale = (sides / side)[:, None, None]
     old = torch.arange(size, device=start.device) + 0.5

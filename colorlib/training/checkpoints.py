@@ -18,8 +18,8 @@ from torch.optim.swa_utils import AveragedModel
 from colorlib import files
 from colorlib.data import Packed
 from colorlib.errors import ColorlibError
-from colorlib.networks import Colorizer, save_weights
-from colorlib.networks.weights import current_names, write_tensors
+from colorlib.networks import Colorizer
+from colorlib.networks.weights import current_names, snapshot, write_tensors
 from colorlib.settings import Config, Settings
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate")
@@ -123,6 +123,7 @@ class RunFolder:
     def __init__(self, path: Path, run: dict[str, Any]):
         self.path, self.run = path, run
         self._due = 0.0  # when the next checkpoint may be written
+        self._best: tuple[dict[str, Tensor], dict[str, str]] | None = None  # not yet written
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -177,29 +178,42 @@ class RunFolder:
         state.history[:] = history
 
     def save(self, state: State, about: dict[str, Any] | None, last: bool) -> None:
-        """Write a checkpoint and the curves; with `about`, the weights as the best so far.
+        """Write the curves, and mostly a checkpoint with the best weights so far.
 
         Where epochs are short, not every one leaves a checkpoint: at most a tenth of the
-        time goes into writing them.
+        time goes into writing them. The best weights are written with it, so that they
+        are of an epoch from which a stopped run goes on.
 
         Args:
             state: after an epoch.
-            about: what the best weights should say about themselves; None if
-                an earlier epoch was better.
+            about: what these weights should say about themselves, if they are the
+                best so far; None if an earlier epoch was better.
             last: whether it was the last epoch, which always leaves one.
 
         Raises:
             ColorlibError: it cannot be written; what was there before is kept.
         """
         if about is not None:
-            save_weights(state.evaluated, self.path / BEST, half=True, **about)
+            self._best = snapshot(state.evaluated, half=True, **about)
         if last or time.monotonic() >= self._due:
             begun = time.monotonic()
+            self.write_best()
             metadata = {"run": json.dumps(self.run), "history": json.dumps(state.history)}
             write_tensors(state.tensors(), self.path / LAST, metadata)
             now = time.monotonic()
             self._due = now + 9 * (now - begun)
         self.write_metrics(state.history)
+
+    def write_best(self) -> None:
+        """Write the best weights so far, if they are not yet there.
+
+        Raises:
+            ColorlibError: they cannot be written.
+        """
+        if self._best is not None:
+            tensors, metadata = self._best
+            write_tensors(tensors, self.path / BEST, metadata)
+            self._best = None
 
     def write_metrics(self, history: list[dict[str, float]]) -> None:
         """Write ``metrics.csv``, replacing what was there."""

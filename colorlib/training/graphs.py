@@ -12,16 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colorlib.devices import is_out_of_memory
-
 
 class Graphed:
     """A function whose calls are recorded as CUDA graphs, one for each shape of its arguments.
 
     The first `WARM_UP` calls of a shape are made as usual, since libraries choose their
     kernels in them; the next one is recorded, and from then on repeated with other
-    numbers. Must be called on a stream of its own (`on_a_stream`), and where one cannot be
-    recorded, all are made as usual, with a warning.
+    numbers. Must be called on another stream than the default one, and where one cannot
+    be recorded, or has no memory for it, all are made as usual, with a warning.
 
     Args:
         function: of tensors and things that can be hashed, to a tensor. What else
@@ -65,8 +63,7 @@ class Graphed:
             ):
                 result = self._function(*given)
         except RuntimeError as error:
-            if is_out_of_memory(error):
-                raise
+            torch.cuda.empty_cache()
             says = str(error).splitlines()[0]
             warnings.warn(f"slower without a CUDA graph, for {says}", stacklevel=3)
             self._can_record = False

@@ -3,7 +3,7 @@
 The same loop runs on a CPU, on a GPU and, started by ``torchrun``, on several
 processes or machines: each takes its share of every batch, and torch's
 DistributedDataParallel averages the gradients. On a GPU the photographs are resident,
-steps are CUDA graphs, and the processor waits for it once an epoch.
+steps are CUDA graphs, and the processor waits for it a few times an epoch.
 """
 
 import math
@@ -39,12 +39,13 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 class Diverged(ColorlibError):
-    """The loss is no longer a number; `history` has the epochs before."""
+    """The loss is no longer a number; `history` has the epochs before, a run folder their best."""
 
     def __init__(self, history: list[dict[str, float]]):
         super().__init__(
             f"the loss is no longer a number in epoch {len(history) + 1}: "
-            "try a lower learning rate" + ("; the epochs before are kept" if history else "")
+            "try a lower learning rate"
+            + ("; the curves and best weights of the epochs before are kept" if history else "")
         )
         self.history = history
 
@@ -130,7 +131,9 @@ def _train(
     step: Step = partial(update, wrapped, state.optimizer, settings.bf16)
     if device.type == "cuda" and processes.count == 1:
         step = Graphed(step)
-    at_once = settings.batch_size if device.type == "cpu" else max(settings.batch_size, 64)
+    at_once = settings.batch_size
+    if device.type != "cpu":  # without a gradient, more fit in where photographs are small
+        at_once = max(at_once, min(64, 2**20 // val.size**2))
     history = state.history
     epochs = tqdm(
         range(len(history), settings.epochs),
@@ -145,6 +148,8 @@ def _train(
         train_loss = train_epoch(step, train, settings, epoch, device, processes, state)
         val_loss = evaluate(state.evaluated, val, at_once, device, settings.bf16)
         if not math.isfinite(train_loss + val_loss):
+            if folder is not None and processes.first:
+                folder.write_best()
             raise Diverged(history)
         best = min((row["val_loss"] for row in history), default=math.inf)
         history.append(
@@ -313,9 +318,11 @@ def _own_stream(device: torch.device) -> Iterator[None]:
         return
     stream = torch.cuda.Stream(device)
     stream.wait_stream(torch.cuda.current_stream(device))
-    with torch.cuda.stream(stream):
-        yield
-    torch.cuda.current_stream(device).wait_stream(stream)
+    try:
+        with torch.cuda.stream(stream):
+            yield
+    finally:
+        torch.cuda.current_stream(device).wait_stream(stream)
 
 
 def _resident(photographs: Packed, device: torch.device) -> Photographs:
