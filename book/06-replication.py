@@ -803,8 +803,9 @@ print(f"{seconds / 60 / 3:.1f} minutes")
 figures.table(
     ("photographs", "pixels", "training", "test", "attention's seeds"),
     [(titles[name], rows["gray"][0]["size"],
-      *(rows["gray"][0]["photos"][split] for split in ("train", "test")),
-      len(rows["attention"])) for name, rows in at_scale.items()],
+      rows["gray"][0]["photos"]["train"],
+      rows["gray"][0]["photos"]["test"], len(rows["attention"]))
+     for name, rows in at_scale.items()],
     "The data sets of the gpu scale; the control has as many seeds as"
     " attention, other networks three.", "tbl-scale-sets",
 )
