@@ -144,7 +144,8 @@ def embed(
     tells which. A file there is complete or absent; what was interrupted goes on
     where it was. On a CPU all cores compute, each of them some photographs with one
     thread: more would change the last bits, and with them what a training makes of
-    them. For the same reason they are kept in float32.
+    them. For the same reason they are kept in float32. On a GPU other processes read
+    the photographs: threads would wait for each other's Python.
 
     Args:
         photos: from `data.photos`.
@@ -161,7 +162,7 @@ def embed(
         UnreadablePhotos: some photographs cannot be read; all of them are named.
         ColorlibError: the cache cannot be written.
     """
-    kind = torch.device(device).type
+    on_cpu = _is_cpu(device)
     # The word "cpu" once was the kind of device. It stays, so that what is there is found.
     digest = hashlib.sha256(f"{prior.key} cpu {mirrored} {upside_down}".encode())
     for photo in photos:
@@ -169,25 +170,30 @@ def embed(
     # "embeddings-2" had those of mirror images beside each; "embeddings" is version 0.1's.
     folder = data.cache_dir() / "embeddings-3" / digest.hexdigest()
     array = rows.Kind(
-        "embeddings.npy", (prior.features,), "<f4", chunk=16 if kind == "cpu" else 64,
-        threads=True, most=1 if kind == "mps" else None,
+        "embeddings.npy", (prior.features,), "<f4", chunk=16 if on_cpu else 64, threads=on_cpu
     )
     if not (folder / array.name).is_file():
         prior.to(device)
         flips = [axis for axis, wanted in ((-1, mirrored), (-2, upside_down)) if wanted]
+        paths = [str(photo.path) for photo in photos]
         make = partial(_embeddings, prior, device, flips)
-        with threads(1 if kind == "cpu" else None):
-            failed = rows.fill(folder, array, photos, make, progress)
+        read = partial(files.squares, prior.spec.size)
+        with threads(1 if on_cpu else None):
+            failed = rows.fill(folder, array, paths, make, progress, read)
         if failed:
             rows.discard(folder)
             raise data.unreadable({photos[i]: why for i, why in failed.items()}, len(photos))
         if not (folder / _DEVICE).is_file():  # unless another process has made them
-            with threads(1 if kind == "cpu" else None):
+            with threads(1 if on_cpu else None):
                 files.write_text(folder / _DEVICE, device_name(str(device)), overwrite=True)
     return np.load(folder / array.name, mmap_mode="r")
 
 
 _DEVICE = "device.txt"
+
+
+def _is_cpu(device: str | torch.device) -> bool:
+    return torch.device(device).type == "cpu"
 
 
 def made_on(embeddings: np.ndarray) -> str | None:
@@ -198,12 +204,13 @@ def made_on(embeddings: np.ndarray) -> str | None:
 
 
 def _embeddings(
-    prior: Prior, device: str | torch.device, flips: list[int], photos: Sequence[data.Photo]
+    prior: Prior, device: str | torch.device, flips: list[int],
+    squares: tuple[np.ndarray, dict[int, str]],
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """(N, E) of some photographs, and why some cannot be read."""
-    pixels, problems = files.squares(prior.spec.size, [photo.path for photo in photos])
-    on_cpu = torch.device(device).type == "cpu"
-    with threads(1 if on_cpu else None):  # each thread of Python has a setting of its own
+    """(N, E) of some photographs, and why some cannot be read; from `files.squares`."""
+    pixels, problems = squares
+    # Each thread of Python has a setting of its own.
+    with threads(1 if _is_cpu(device) else None):
         rgb = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
         L, _ = lab.normalize(lab.rgb_to_lab(rgb.flip(flips)))
         return prior(L).cpu().numpy(), problems

@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
+import signal
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from functools import cache, partial
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from io import BytesIO
 from multiprocessing import parent_process
 from pathlib import Path
@@ -22,14 +24,24 @@ from filelock import FileLock, Timeout
 from colorlib.cache import cache_dir, cannot_write
 from colorlib.errors import ColorlibError
 
-Make = Callable[[Sequence[Any]], tuple[np.ndarray, dict[int, str]]]
+try:
+    from joblib.externals.loky import get_reusable_executor
+except ImportError:  # a joblib that needs it, but does not carry it
+    from loky import get_reusable_executor
+
+Make = Callable[[Any], tuple[np.ndarray, dict[int, str]]]
 """Items -> a row for each, and why some of them have none: position -> sentence."""
+
+Read = Callable[[Sequence[Any]], Any]
+"""Items -> what rows are made from."""
 
 Progress = Callable[[Iterable], Iterable]
 """Wraps what is iterated over, such as ``tqdm``; it has a length."""
 
 _PATIENCE = 1.0  # seconds to wait for another process before saying so
 _ALONE = 1.0  # seconds of work for one core; for more, starting the others is worth it
+_AHEAD = 2  # chunks that are made, or waiting to be, for each process
+_IDLE = 300  # seconds after which a process that has nothing to do ends
 
 
 class Kind(NamedTuple):
@@ -41,7 +53,6 @@ class Kind(NamedTuple):
         dtype: of its numbers, as numpy names it, such as "<f4".
         chunk: how many items are made at a time.
         threads: whether chunks are made by threads of this process; else by processes.
-        most: how many chunks at once, at most.
     """
 
     name: str
@@ -49,11 +60,15 @@ class Kind(NamedTuple):
     dtype: str
     chunk: int
     threads: bool
-    most: int | None = None
 
 
 def fill(
-    folder: Path, kind: Kind, items: Sequence[Any], make: Make, progress: Progress = iter
+    folder: Path,
+    kind: Kind,
+    items: Sequence[Any],
+    make: Make,
+    progress: Progress = iter,
+    read: Read | None = None,
 ) -> dict[int, str]:
     """Fill ``folder / kind.name`` with a row for each item, unless it is there.
 
@@ -69,6 +84,8 @@ def fill(
             processes, it must be a function that they can import, or a
             `functools.partial` of one.
         progress: wraps the items, of which one is counted when it is made.
+        read: what `make` is given instead of the items. Other processes then only
+            read, ahead of this one, whose thread makes one chunk after the other.
 
     Returns:
         Why some items have no row: position -> sentence. If there are such, the folder
@@ -84,7 +101,7 @@ def fill(
         if path.is_file():
             return {}
         folder.parent.mkdir(parents=True, exist_ok=True)
-        failed = _fill(_partial(folder), kind, items, make, progress)
+        failed = _fill(_partial(folder), kind, items, make, progress, read)
         if not failed:
             (_partial(folder) / _LOG).unlink()
             _partial(folder).rename(folder)
@@ -134,7 +151,12 @@ def unfinished(folder: Path, kind: Kind, count: int) -> np.ndarray:
 
 
 def _fill(
-    partial_folder: Path, kind: Kind, items: Sequence[Any], make: Make, progress: Progress
+    partial_folder: Path,
+    kind: Kind,
+    items: Sequence[Any],
+    make: Make,
+    progress: Progress,
+    read: Read | None,
 ) -> dict[int, str]:
     partial_folder.mkdir(exist_ok=True)
     path, log = partial_folder / kind.name, partial_folder / _LOG
@@ -148,19 +170,20 @@ def _fill(
     write = partial(_write, path, kind, len(_header(kind, len(items))), make)
     tasks = [(start, some) for start, some in chunks.items() if start not in done]
 
-    def made() -> Iterator[int]:
+    def made() -> Generator[int, None, None]:
         """Each item when it is made."""
         yield from (i for start in done for i in range(len(chunks[start])))
         with open(log, "a") as file:
-            for start, problems in _each(write, tasks, kind):
+            for start, problems in _each(write, read, tasks, kind):
                 found = {start + i: why for i, why in problems.items()}
                 file.write(_line(kind, start, found))
                 file.flush()
                 failed.update(found)
                 yield from range(len(chunks[start]))
 
-    for _ in progress(_Sized(made(), len(items))):
-        pass
+    with closing(made()) as each:  # so that nothing is at work when this is left
+        for _ in progress(_Sized(each, len(items))):
+            pass
     return dict(sorted(failed.items()))
 
 
@@ -206,55 +229,79 @@ def _header(kind: Kind, count: int) -> bytes:
 
 
 def _write(
-    path: Path, kind: Kind, offset: int, make: Make, start: int, items: Sequence[Any]
+    path: Path, kind: Kind, offset: int, make: Make, start: int, what: Any
 ) -> tuple[int, dict[int, str]]:
     """Make a chunk and write it; returns where it starts, and what `make` could not make."""
-    rows, problems = make(items)
+    rows, problems = make(what)
     content = np.ascontiguousarray(rows, kind.dtype)
     # Not memory-mapped: there, a full disk ends the process (SIGBUS).
     with open(path, "r+b") as file:
-        file.seek(offset + start * (content.nbytes // len(items)))
+        file.seek(offset + start * (content.nbytes // len(content)))
         file.write(content.data)
     return start, problems
 
 
 def _each(
-    write: Callable, tasks: Sequence[tuple[int, Sequence[Any]]], kind: Kind
+    write: Callable, read: Read | None, tasks: Sequence[tuple[int, Sequence[Any]]], kind: Kind
 ) -> Iterator[tuple[int, dict[int, str]]]:
     """The results of all tasks: by this core, or by all if what is left takes it long."""
+
+    def whole(start: int, items: Sequence[Any]) -> tuple[int, dict[int, str]]:
+        return write(start, items if read is None else read(items))
+
     count, begun = _cores(kind), time.monotonic()
     for done, task in enumerate(tasks, start=1):
-        yield write(*task)
+        yield whole(*task)
         left = (time.monotonic() - begun) / done * (len(tasks) - done)
         if count > 1 and left > _ALONE:
             break
     else:
         return
+    rest = tasks[done:]
     if kind.threads:
         with ThreadPoolExecutor(count) as pool:  # which waits for threads that are at work
-            yield from pool.map(lambda task: write(*task), tasks[done:])
+            yield from pool.map(lambda task: whole(*task), rest)
+    elif read is None:
+        yield from _by_processes(write, rest, count)
     else:
-        pool = joblib.Parallel(count, backend="loky", return_as="generator")
-        call = joblib.delayed(partial(_in_worker, os.getpid(), write))
-        try:
-            yield from pool(call(*task) for task in tasks[done:])
-        except BrokenExecutor as error:
-            raise ColorlibError(
-                "a process that read photographs has been killed, perhaps because memory ran out; "
-                "the same call goes on where it was"
-            ) from error
+        found = _by_processes(read, [(items,) for _, items in rest], count)
+        with closing(found):
+            for (start, _), what in zip(rest, found, strict=True):
+                yield write(start, what)
 
 
-def _in_worker(parent: int, write: Callable, start: int, items: Sequence[Any]):
-    """`write` in a process that was started for it."""
-    if os.getpid() != parent:
-        _end_with(parent)
-    return write(start, items)
+def _by_processes(do: Callable, tasks: Sequence[tuple], count: int) -> Generator[Any, None, None]:
+    """What `do` makes of each task, in order, by other processes.
+
+    They are ahead of who takes it, by a few tasks for each: not by more, since what is
+    made waits in memory.
+    """
+    pool = get_reusable_executor(
+        count, timeout=_IDLE, initializer=_begin, initargs=(os.getpid(),),
+        env={"OPENBLAS_NUM_THREADS": "1"},
+    )
+    coming: deque[Future] = deque()
+    try:
+        for task in tasks:
+            if len(coming) == _AHEAD * count:
+                yield coming.popleft().result()
+            coming.append(pool.submit(do, *task))
+        while coming:
+            yield coming.popleft().result()
+    except BrokenExecutor as error:
+        raise ColorlibError(
+            "a process that read photographs has been killed, perhaps because memory ran out; "
+            "the same call goes on where it was"
+        ) from error
+    finally:
+        for future in coming:
+            future.cancel()
+        wait(coming)  # for those that are being made
 
 
-@cache
-def _end_with(parent: int) -> None:
-    """End this process when its parent has been killed, which joblib's do not by themselves."""
+def _begin(parent: int) -> None:
+    """What a process does first: Ctrl-C is its parent's, and it ends when that has been killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -268,5 +315,4 @@ def _cores(kind: Kind) -> int:
     """How many chunks are made at once."""
     if not kind.threads and parent_process() is not None:
         return 1  # a process that may have none of its own
-    count = joblib.cpu_count()
-    return min(count, kind.most or count)
+    return joblib.cpu_count()

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import huggingface_hub
+import joblib
 import numpy as np
 import pytest
 import timm
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from colorlib import data, files, lab, priors
+from colorlib import data, files, lab, priors, rows
 from colorlib.errors import ColorlibError
 
 
@@ -333,3 +334,41 @@ def test_embeddings_do_not_depend_on_how_many_threads_there_are(prior, tmp_path,
         assert torch.get_num_threads() == threads
         torch.set_num_threads(before)
     assert np.array_equal(*found)
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch):
+    """Other processes read, and one thread computes chunks of 64."""
+    monkeypatch.setattr(priors, "_is_cpu", lambda device: False)
+    monkeypatch.setattr(rows, "_ALONE", -1.0)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+
+
+def test_embeddings_of_photographs_that_other_processes_read(cache, as_on_a_gpu, monkeypatch):
+    photos, prior, here = 5 * data.photos("samples", "train"), priors.Prior(size=32), []
+    see = prior.see
+    monkeypatch.setattr(prior, "see", lambda rgb: here.append(len(rgb)) or see(rgb))
+
+    def interrupted(items):
+        for i, item in enumerate(items):
+            if i == 70:
+                raise KeyboardInterrupt
+            yield item
+
+    with pytest.raises(KeyboardInterrupt):
+        priors.embed(photos, prior, progress=interrupted, mirrored=True)
+    assert here == [64, 64]
+    found = priors.embed(photos, prior, mirrored=True)
+    assert here == [64, 64, 32]  # two were there
+    monkeypatch.undo()
+    monkeypatch.setenv("COLORLIB_CACHE", str(cache / "of a CPU"))
+    expected = priors.embed(photos, prior, mirrored=True)
+    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_all_that_other_processes_cannot_read_are_named(cache, as_on_a_gpu, damaged):
+    many = 8 * damaged[1:3] + damaged + 30 * damaged[5:8] + damaged  # 146: three chunks
+    with pytest.raises(data.UnreadablePhotos, match=r"00\.png, 03\.png, 19\.png") as error:
+        priors.embed(many, priors.Prior(size=32))
+    assert set(error.value.files) == {damaged[i].path for i in (0, 3, 19)}
+    assert not stored(cache)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -24,6 +25,12 @@ KIND = rows.Kind("squares.npy", (2,), "<f4", chunk=4, threads=True)
 
 
 pytestmark = pytest.mark.usefixtures("cache")
+
+
+def sent(function):
+    """Other processes get the function itself: to import it from here, they would import torch."""
+    function.__module__ = "__main__"
+    return function
 
 
 class Squares:
@@ -109,6 +116,7 @@ def many(count: int, make: Squares, cache: Path, monkeypatch, threads: bool) -> 
     return np.load(folder / KIND.name)
 
 
+@sent
 def pairs(items):
     """In other processes: the identity of the process beside each item."""
     return np.array([[i, os.getpid()] for i in items], np.float64), {}
@@ -158,6 +166,7 @@ def test_an_error_in_another_process_is_one_here(photos, monkeypatch, cache):
                   range(40), too_much)
 
 
+@sent
 def too_much(items):
     if 20 in items:
         raise ValueError("could not broadcast")
@@ -312,19 +321,84 @@ def test_damaged_photographs_are_decoded_once_by_whoever_is_first(photos, monkey
     assert max(n for path, n in counts.items() if path != str(photos[40].path)) == 1
 
 
+@sent
 def killed(items):
     if 20 in items:
         os.kill(os.getpid(), signal.SIGKILL)
     return np.zeros((len(items), 2)), {}
 
 
-def test_a_process_that_is_killed_is_one_sentence(cache, monkeypatch):
+@pytest.mark.parametrize("call", [{"make": killed}, {"make": lambda it: it, "read": killed}])
+def test_a_process_that_is_killed_is_one_sentence(cache, monkeypatch, call):
     monkeypatch.setattr(rows, "_ALONE", -1.0)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
     kind = rows.Kind("zeros.npy", (2,), "<f4", chunk=4, threads=False)
     with pytest.raises(ColorlibError, match="killed, perhaps because memory ran out") as error:
-        rows.fill(cache / "key", kind, range(40), killed)
+        rows.fill(cache / "key", kind, range(40), **call)
     assert "\n" not in str(error.value)
+    folder = cache / "key"
+    rows.fill(folder, kind, range(40), lambda items: (np.ones((len(items), 2)), {}))
+    found = np.load(folder / kind.name)  # those before the chunk that was killed are kept
+    assert not found[:4].any() and found[20:].all()
+
+
+@sent
+def read_there(folder: Path, items):
+    """In other processes: a file for each chunk that is read."""
+    time.sleep(0.05)
+    (folder / str(items[0])).touch()
+    return os.getpid(), list(items)
+
+
+def test_processes_read_ahead_of_one_thread_but_not_far(cache, monkeypatch, tmp_path):
+    monkeypatch.setattr(rows, "_ALONE", -1.0)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    folder, kind, make = cache / "room" / "key", KIND._replace(threads=False), Squares()
+    made, readers, threads, ahead = 0, set(), set(), []
+    seen = tmp_path / "seen"
+    seen.mkdir()
+
+    def slowly(what):
+        nonlocal made
+        reader, items = what
+        readers.add(reader)
+        threads.add(threading.get_ident())
+        time.sleep(0.06 if made < 10 else 0)
+        ahead.append(len(list(seen.iterdir())) - made)
+        made += 1
+        return make(items)
+
+    read = partial(read_there, seen)
+    with pytest.raises(KeyboardInterrupt):
+        rows.fill(folder, kind, range(100), slowly, stopped_after(60), read)
+    begun = len(list(seen.iterdir()))
+    time.sleep(0.3)
+    assert len(list(seen.iterdir())) == begun < 25  # nobody reads on
+    before = set(make.made)
+    assert {*range(60)} <= before
+    make.made.clear()
+    assert not rows.fill(folder, kind, range(100), slowly, read=read)
+    assert not {*range(60)} & set(make.made) and before | set(make.made) == {*range(100)}
+    expected = np.array([[i, i * i] for i in range(100)], np.float32)
+    assert np.array_equal(np.load(folder / kind.name), expected)
+    assert len(readers) >= 3 and threads == {threading.get_ident()}  # the first chunk is read here
+    assert 2 <= max(ahead[3:15]) <= 2 * rows._AHEAD
+
+
+def test_a_process_that_may_have_none_of_its_own_reads_itself(cache, monkeypatch, tmp_path):
+    monkeypatch.setattr(rows, "_ALONE", -1.0)
+    monkeypatch.setattr(rows, "parent_process", lambda: "a parent")
+    readers, make = set(), Squares()
+    rows.fill(
+        cache / "room" / "key", KIND._replace(threads=False), range(22),
+        lambda what: readers.add(what[0]) or make(what[1]), read=partial(read_there, tmp_path),
+    )
+    assert readers == {os.getpid()} and make.made == list(range(22))
+
+
+def test_what_reads_photographs_needs_no_torch():
+    code = "import sys; from colorlib import files, rows; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_a_joblib_setting_of_the_callers_is_no_matter(photos, monkeypatch):
