@@ -8,6 +8,7 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -464,7 +465,7 @@ def perform(run, results, *rest):  # the trivial baselines at once, the others n
         time.sleep(600)
 
 pool.perform = perform  # in the workers too, which import this file
-pool._prepare = lambda *_: None
+pool._prepared = lambda runs, *_: runs
 if __name__ == "__main__":
     out = Path(sys.argv[1])
     def report(run, error):
@@ -509,7 +510,7 @@ def perform(run, results, *rest):
     time.sleep(600)
 
 pool.perform = perform
-pool._prepare = lambda *_: None
+pool._prepared = lambda runs, *_: runs
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here
     runs = experiments.matrix("seconds", "samples/baseline")
@@ -533,8 +534,14 @@ if __name__ == "__main__":
     assert error.count("Traceback") == 1 and error.rstrip().endswith("KeyboardInterrupt"), error
 
 
-def test_there_are_no_more_processes_than_runs(tmp_path, monkeypatch):
-    started = []
+def test_there_are_no_more_processes_than_runs_and_they_wait_for_them(tmp_path, monkeypatch):
+    runs, started, ended = experiments.matrix("seconds", "samples/baseline"), [], []
+    last = threading.Event()
+
+    def prepared(*_):
+        yield runs[0]
+        time.sleep(0.2)
+        yield runs[1]
 
     class Queue(queue.Queue):
         def cancel_join_thread(self):
@@ -548,8 +555,12 @@ def test_there_are_no_more_processes_than_runs(tmp_path, monkeypatch):
 
         def start(self):
             started.append(self)
-            if run := self.tasks.get():
-                self.ended.put((run, None))
+            threading.Thread(target=self.work, daemon=True).start()
+
+        def work(self):
+            while run := self.tasks.get():
+                both = last.set() if run == runs[1] else last.wait(20)
+                self.ended.put((run, None if both is not False else "alone"))
 
         def is_alive(self):
             return not ended or len(ended) < 2
@@ -560,12 +571,11 @@ def test_there_are_no_more_processes_than_runs(tmp_path, monkeypatch):
         def join(self, timeout):
             pass
 
-    monkeypatch.setattr(pool, "_prepare", lambda *_: None)
+    monkeypatch.setattr(pool, "_prepared", prepared)
     context = SimpleNamespace(Queue=Queue, Process=Worker)
     monkeypatch.setattr("torch.multiprocessing.get_context", lambda _: context)
-    runs, ended = experiments.matrix("seconds", "samples/baseline"), []
     pool.work_through(runs, tmp_path, tmp_path, ["cpu"] * 5, report=lambda *it: ended.append(it))
-    assert len(started) == len(runs) == 2 and ended == [(run, None) for run in runs]
+    assert len(started) == len(runs) == 2 and {*ended} == {(run, None) for run in runs}
 
 
 def alive(process: int) -> bool:
@@ -690,6 +700,72 @@ def test_time_that_is_up_ends_what_is_prepared(folders, monkeypatch):
     until = time.monotonic() + 0.5
     experiments.work_through([run], results, work, ["cpu"], until=until, progress=slowly)
     assert time.monotonic() - begun < 5 and not results.exists()
+    assert not preparing()
+
+
+def preparing() -> list[str]:
+    """The threads that make packs and embeddings."""
+    return [thread.name for thread in threading.enumerate() if pool._tell.__name__ in thread.name]
+
+
+def test_runs_begin_while_others_are_prepared_and_are_the_same(folders, tmp_path, monkeypatch):
+    results, work = folders
+    runs = experiments.matrix("seconds", "samples/")[:3]
+    happened, first_ended, load = [], threading.Event(), runner.Shared.load
+
+    def slowly(shared, run):  # in this process; the workers have the library's
+        if run == runs[2]:
+            first_ended.wait(100)
+        happened.append(("prepared", run))
+        load(shared, run)
+
+    def report(run, error):
+        assert error is None
+        happened.append(("ended", run))
+        first_ended.set()
+
+    monkeypatch.setattr(runner.Shared, "load", slowly)
+    experiments.work_through(runs, results, work, ["cpu", "cpu"], report=report)
+    assert [run for what, run in happened if what == "prepared"] == runs
+    assert {run for what, run in happened[-3:] if what == "ended"} >= {runs[2]}
+    ended = [what for what, _ in happened].index("ended")
+    assert ended < happened.index(("prepared", runs[2])) and not preparing()
+    monkeypatch.setattr(runner.Shared, "load", load)
+    experiments.work_through(runs, tmp_path / "alone", work, ["cpu"])
+    assert tables(results) == tables(tmp_path / "alone") and len(tables(results)) > 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_an_interrupt_ends_what_is_prepared(tmp_path):
+    code = """
+import signal, sys, time
+from colorlib import experiments
+
+def slowly(items):
+    for i, item in enumerate(items):
+        if i == 2:
+            print("at work", flush=True)
+        time.sleep(0.2)
+        yield item
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here
+    runs = experiments.matrix("seconds", "samples/baseline")
+    experiments.work_through(runs, sys.argv[1], sys.argv[1], ["cpu", "cpu"], progress=slowly)
+"""
+    script, cache = tmp_path / "run.py", tmp_path / "cache"
+    script.write_text(code)
+    process = subprocess.Popen(
+        [sys.executable, script, tmp_path / "out"], text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=os.environ | {"COLORLIB_CACHE": str(cache)},
+    )
+    assert process.stdout.readline() == "at work\n"
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=20)
+    assert error.count("Traceback") == 1 and error.rstrip().endswith("KeyboardInterrupt"), error
+    (pack,) = (path for path in cache.iterdir() if path.name.startswith("packed"))
+    assert [path.suffix for path in pack.iterdir()] == [".partial"]
 
 
 def test_several_runs_share_a_device(reproduce, folders, monkeypatch, tmp_path):
@@ -743,7 +819,8 @@ def test_what_runs_need_is_made_before_and_by_one_process(folders, monkeypatch):
     assert len(loaded) == 2  # once to prepare, once for both runs
 
 
-def test_photographs_that_are_not_there_fail_one_run(folders, monkeypatch):
+@pytest.mark.parametrize("devices", [["cpu"], ["cpu", "cpu"]])
+def test_photographs_that_are_not_there_fail_one_run(folders, monkeypatch, devices):
     results, work = folders
     monkeypatch.delenv("COLORLIB_DATA", raising=False)
     runs = [
@@ -752,7 +829,7 @@ def test_photographs_that_are_not_there_fail_one_run(folders, monkeypatch):
     ]
     ended = {}
     experiments.work_through(
-        runs, results, work, ["cpu"], report=lambda run, error: ended.update({run: error})
+        runs, results, work, devices, report=lambda run, error: ended.update({run: error})
     )
     assert "coast" in ended[runs[0]] and ended[runs[1]] is None
 

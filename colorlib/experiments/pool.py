@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing import parent_process
 from pathlib import Path
 from queue import Empty
@@ -36,8 +36,9 @@ def work_through(
 ) -> None:
     """Perform the runs that are not done yet, one process for each device if there are several.
 
-    First their photographs are packed and embedded: by this process, which may have
-    children, so with all cores. Runs begin in the order in which they are given.
+    Their photographs are packed and embedded in the same order, beside the runs that have
+    theirs: by this process, which may have children, so with all cores. Runs begin in the
+    order in which they are given.
 
     Args:
         runs: from `matrix`.
@@ -50,18 +51,14 @@ def work_through(
         until: when to end, by `time.monotonic`. Nothing begins that is not expected to be
             done by then, and what is not done is stopped: another call goes on from its
             last epoch. None for all the time it takes.
-        progress: wraps what is done before the first run begins.
+        progress: wraps what is packed and embedded.
     """
     waiting = [run for run in runs if not run.done(results)]
-    alone = until is None and (len(devices) == 1 or len(waiting) < 2)
-    schedule = _Schedule(waiting, work, until)
-    try:
-        _prepare(waiting, devices[0], schedule, progress)
-    except _TimeIsUp:
-        return
-    if alone:
+    schedule = _Schedule([], work, until)  # of those that are prepared
+    prepared = _prepared(waiting, devices[0], schedule, progress)
+    if until is None and (len(devices) == 1 or len(waiting) < 2):
         shared = Shared(devices[0])
-        for run in waiting:
+        for run in prepared:
             report(run, _attempt(run, results, work, devices[0], commit, shared))
         return
     context = torch.multiprocessing.get_context("spawn")
@@ -70,39 +67,44 @@ def work_through(
         context.Process(target=_worker, args=(tasks, ended, results, work, device, commit))
         for device in devices[: len(waiting)]
     ]
-    busy = 0
+    preparing = Thread(target=_tell, args=(prepared, ended), daemon=True)
+    coming, idle, busy = len(waiting), len(workers), 0
 
     def hand_out() -> None:
-        """Something to do for one worker; None for it to end."""
-        nonlocal busy
-        run = schedule.next()
-        busy += run is not None
-        tasks.put(run)
+        """Something to do for idle workers; None for them to end, if nothing more will come."""
+        nonlocal idle, busy
+        while idle and ((run := schedule.next()) or not coming):
+            idle -= 1
+            busy += run is not None
+            tasks.put(run)
 
     try:
         with _interrupts_later():
+            preparing.start()
             for worker in workers:
-                hand_out()
                 worker.daemon = True  # ends with this process
                 worker.start()
-        while busy and (found := _next(ended, workers, schedule)):
-            busy -= 1
-            schedule.note(*found)
-            report(*found)
+        while (busy or coming) and (found := _next(ended, workers, schedule)):
+            if isinstance(found, Run):
+                coming -= 1
+                schedule.waiting.append(found)
+            else:
+                busy, idle = busy - 1, idle + 1
+                schedule.note(*found)
+                report(*found)
             hand_out()
     finally:
-        tasks.cancel_join_thread()  # else this process would wait for somebody to take them
+        schedule.until = -math.inf  # which ends what is being prepared
+        for queue in (tasks, ended):
+            queue.cancel_join_thread()  # else this process would wait for somebody to read them
         _end(workers)
+        preparing.join(_PATIENCE)
 
 
-def _prepare(
+def _prepared(
     waiting: list[Run], device: str, schedule: "_Schedule", progress: data.Progress
-) -> None:
-    """Make packs and embeddings, so that workers need not wait for each other's.
-
-    Raises:
-        _TimeIsUp: what is made by then is kept.
-    """
+) -> Iterator[Run]:
+    """Each run when its packs and embeddings are made, until time is up; what is made is kept."""
 
     def watched(items: Iterable) -> Iterator:
         for item in progress(items):
@@ -112,12 +114,22 @@ def _prepare(
 
     shared = Shared(device, watched)
     for run in waiting:
-        if schedule.is_over():
-            raise _TimeIsUp
-        with suppress(Exception):  # the run itself will say why
+        try:
+            if schedule.is_over():
+                return
             shared.load(run)
+        except _TimeIsUp:
+            return
+        except Exception:  # of which the run itself will tell
+            pass
+        yield run
     if torch.device(device).type == "cuda":
         torch.cuda.empty_cache()  # the memory is the workers'
+
+
+def _tell(prepared: Iterator[Run], ended) -> None:
+    for run in prepared:
+        ended.put(run)
 
 
 class _TimeIsUp(BaseException):
@@ -190,8 +202,8 @@ def _interrupts_later() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _next(ended, workers: list, schedule: _Schedule) -> tuple[Run, str | None] | None:
-    """What ends next, unless all workers have; None if time is up."""
+def _next(ended, workers: list, schedule: _Schedule) -> Run | tuple[Run, str | None] | None:
+    """What is prepared or ends next, unless all workers have ended; None if time is up."""
     while True:
         alive = any(worker.is_alive() for worker in workers)
         try:
