@@ -60,7 +60,8 @@ def test_what_is_gathered_is_found_where_it_is_unpacked(cache, tmp_path):
         "import os; from pathlib import Path; "
         "print(len(list(Path(os.environ['COLORLIB_DATA']).rglob('*.png'))))"
     )
-    text = python("benchmarks/gather.py", parts, "--unpack", target, "--", sys.executable, "-c", look)
+    unpack = ("benchmarks/gather.py", parts, "--unpack", target)
+    text = python(*unpack, "--", sys.executable, "-c", look)
     assert text.splitlines()[-1] == "30"
     done = subprocess.run(
         [sys.executable, *map(str, gather)], cwd=ROOT, capture_output=True, text=True
