@@ -14,14 +14,13 @@ from torch import Tensor
 
 from colorlib import colours, data, lab
 
-REACH = 13
+GRAY = 13  # its row and its column of the lattice
 
 
 def count(rgb: Tensor) -> Tensor:
-    """How many pixels (..., 3, H, W), uint8, fall into each cell of a square, (27, 27)."""
-    ab = lab.rgb_to_lab(rgb.double() / 255).movedim(-3, 0)[1:]
-    a, b = (ab / colours.CELL).round().long() + REACH
-    side = 2 * REACH + 1
+    """How many pixels (B, 3, H, W), uint8, fall into each cell of the square lattice, (27, 27)."""
+    a, b = colours.lattice(lab.rgb_to_lab(rgb.double() / 255)[:, 1:])
+    side = 2 * GRAY + 1
     return torch.bincount((a * side + b).flatten(), minlength=side**2).view(side, side)
 
 
@@ -42,7 +41,10 @@ def main() -> None:
     photographs = data.pack(data.photos("places", "train"), 128)
     pixels = sum(count(some.rgb()) for some in photographs.some())
     inside = count(faces()).nonzero()
-    rows = [f"{10 * (a - REACH)},{10 * (b - REACH)},{pixels[a, b]}" for a, b in inside.tolist()]
+    rows = [
+        f"{colours.CELL * (a - GRAY):.0f},{colours.CELL * (b - GRAY):.0f},{pixels[a, b]}"
+        for a, b in inside.tolist()
+    ]
     path = Path(colours.__file__).with_suffix(".csv")
     path.write_text("\n".join(("a,b,pixels", *rows)) + "\n")
     print(path, len(rows), "cells,", int(pixels.sum()), "pixels")

@@ -46,10 +46,17 @@ def gather(folder: Path, names: list[str], wheels: list[str], part: int) -> None
                 for path in paths:
                     tar.add(path, f"data/{path.relative_to(data.data_dir())}")
                 print(f"{name}: {len(paths)} photographs", flush=True)
-        content = packed.read_bytes()
-    for i, start in enumerate(range(0, len(content), part)):
-        (folder / f"part-{i:02}").write_bytes(content[start : start + part])
-    print(f"{folder}: {i + 1} parts, {len(content) / 1e6:.1f} MB")
+        count, size = split(packed, part, folder / "part"), packed.stat().st_size
+    print(f"{folder}: {count} parts, {size / 1e6:.1f} MB")
+
+
+def split(file: Path, most: int, name: Path) -> int:
+    """Write a file's pieces of at most so many bytes as `name`-00, ...; how many there are."""
+    content = file.read_bytes()
+    starts = range(0, len(content), most)
+    for i, start in enumerate(starts):
+        name.with_name(f"{name.name}-{i:02}").write_bytes(content[start : start + most])
+    return len(starts)
 
 
 def photographs(name: str) -> list[Path]:

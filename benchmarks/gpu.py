@@ -20,11 +20,12 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from gather import split
 from timing import device, seconds
 from torch import multiprocessing
-from torch.utils.flop_counter import FlopCounterMode
 
 from colorlib import devices, networks
+from colorlib.experiments import cost
 from colorlib.training import graphs, loop
 
 ROOT = Path(__file__).parents[1]
@@ -58,27 +59,25 @@ def one_step(preset: str, size: int, batch: int, graph: bool, compiled: bool, wi
     torch.manual_seed(0)
     model = networks.build(preset, width=width)
     model.to(device(), memory_format=torch.channels_last)
-    settings = loop.Settings(bf16=True)
-    optimizer = loop._optimizer(model, settings, device())
+    optimizer = loop._optimizer(model, loop.Settings(), device())
     step = partial(loop.update, model, optimizer, True)
     L, embedding, ab = given(size, batch)
     call = (L, embedding if model.config.embedding else None, ab, 1.0)
-    with FlopCounterMode(display=False) as counter:
-        step(*call)
     if compiled:
         model.compile()
     if graph:
         step = graphs.Graphed(step)
     for _ in range(5):
         step(*call)
-    return partial(step, *call), counter.get_total_flops()
+    return partial(step, *call), batch * cost.flop_of_a_visit(model.config, size)
 
 
 def steps(options, presets=PRESETS, batches=(16, 64), compiled=False) -> list[dict]:
     """A step's time, and which share of the matrix rate it reaches."""
     rate, found = card(options)["rate"], []
     sizes, width = ((16,), 0.125) if options.toy else ((64, 128, 256), 1.0)
-    ways = [True] if compiled else [False, True] if device().type == "cuda" else [False]
+    on_gpu = device().type == "cuda"
+    ways = [on_gpu] if compiled else sorted({False, on_gpu})
     print("| | | batch | ms | photos a second | TFLOP/s | of the matrix rate |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for preset in presets:
@@ -86,7 +85,6 @@ def steps(options, presets=PRESETS, batches=(16, 64), compiled=False) -> list[di
             for batch in batches[: 1 if options.toy else None]:
                 for graph in ways:
                     with loop._own_stream(device()):
-                        graph = graph and device().type == "cuda"
                         call, flop = one_step(preset, size, batch, graph, compiled, width)
                         times = seconds(call, repeats=3 if options.toy else 15)[0]
                     ms = 1000 * statistics.median(times)
@@ -110,8 +108,7 @@ def losses(where: str, width: float, size: int, count: int = 20) -> list[float]:
     """Those of the first steps in float32."""
     torch.manual_seed(0)
     model = networks.build("attention", width=width).to(where, memory_format=torch.channels_last)
-    settings = loop.Settings()
-    optimizer = loop._optimizer(model, settings, torch.device(where))
+    optimizer = loop._optimizer(model, loop.Settings(), torch.device(where))
     step = partial(loop.update, model, optimizer, False)
     with loop._own_stream(torch.device(where)):
         step = graphs.Graphed(step) if where == "cuda" else step
@@ -194,15 +191,13 @@ def matrix(options) -> dict:
 
 def packed_results(out: Path) -> int:
     """Write results-00, ...: pieces of one tar.gz with the runs that are done; how many."""
-    with tarfile.open(out / "results.tar.gz", "w:gz") as tar:
+    whole = out / "results.tar.gz"
+    with tarfile.open(whole, "w:gz") as tar:
         for file in sorted((out / "results").rglob("run.json")):
             tar.add(file.parent, file.parent.relative_to(out))
-    content = (out / "results.tar.gz").read_bytes()
-    (out / "results.tar.gz").unlink()
-    pieces = range(0, len(content), PIECE)
-    for i, start in enumerate(pieces):
-        (out / f"results-{i:02}").write_bytes(content[start : start + PIECE])
-    return len(pieces)
+    count = split(whole, PIECE, out / "results")
+    whole.unlink()
+    return count
 
 
 PARTS = {part.__name__: part for part in (card, correct, tests, steps, matrix, together, compiled)}

@@ -38,6 +38,19 @@ def centres() -> Tensor:
     return _table()[:, :2].clone()
 
 
+def lattice(ab: Tensor) -> tuple[Tensor, Tensor]:
+    """The row and the column of each pixel's colour in a square lattice that holds the grid.
+
+    Args:
+        ab: (B, 2, H, W) in Lab units.
+
+    Returns:
+        By a and by b, each (B, H, W) int64 in 0..26; 13 is gray.
+    """
+    a, b = (ab / CELL).round().long().clamp(-_REACH, _REACH).add_(_REACH).unbind(1)
+    return a, b
+
+
 def cells(ab: Tensor) -> Tensor:
     """The cell that each pixel's colour falls into; outside of the grid, the nearest one.
 
@@ -47,8 +60,7 @@ def cells(ab: Tensor) -> Tensor:
     Returns:
         (B, H, W) int64, rows of `centres`.
     """
-    a, b = (ab / CELL).round().long().clamp(-_REACH, _REACH).add_(_REACH).unbind(1)
-    return _nearest(ab.device)[a, b]
+    return _nearest(ab.device)[lattice(ab)]
 
 
 def smoothed_frequencies() -> Tensor:

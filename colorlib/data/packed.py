@@ -92,9 +92,9 @@ class Packed:
         rows = self.index[self._positions(which)]
         return torch.from_numpy(np.array(self.pixels[rows])).permute(0, 3, 1, 2)
 
-    def lab(self, which: Which | None = None) -> Tensor:
-        """Photographs as float32 Lab, (B, 3, S, S), L in [0, 100]; all by default."""
-        return lab.rgb_to_lab(self.rgb(which).float() / 255)
+    def lab(self, which: Which | None = None, device: str | torch.device = "cpu") -> Tensor:
+        """Photographs as float32 Lab, (B, 3, S, S), L in [0, 100], on a device; all by default."""
+        return lab.rgb_to_lab(self.rgb(which).to(device).float() / 255)
 
     def embedding(
         self,

@@ -37,9 +37,9 @@ class Resident:
         """Photographs as a uint8 tensor (B, 3, S, S), sRGB in 0..255."""
         return self.pixels[which].permute(0, 3, 1, 2)
 
-    def lab(self, which: slice | Tensor) -> Tensor:
-        """Photographs as float32 Lab, (B, 3, S, S), L in [0, 100]."""
-        return lab.rgb_to_lab(self.rgb(which).float() / 255)
+    def lab(self, which: slice | Tensor, device: str | torch.device | None = None) -> Tensor:
+        """Photographs as float32 Lab, (B, 3, S, S), L in [0, 100]; by default here."""
+        return lab.rgb_to_lab(self.rgb(which).to(device).float() / 255)
 
     def embedding(
         self,

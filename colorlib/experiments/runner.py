@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from colorlib import data, metrics, networks, training
-from colorlib.data import Packed, Photo
+from colorlib.data import Packed
 from colorlib.devices import device_name, precision, threads
 from colorlib.errors import NotHere
 from colorlib.experiments import records
@@ -45,7 +45,7 @@ class Shared:
     def __init__(self, device: str, progress: data.Progress = iter):
         self.device, self._progress = device, progress
         self.prior = cache(self._prior)
-        self.photos = cache(self._photos)
+        self.photos = cache(data.photos)
         self.packed = cache(self._packed)
         self.upside_down = cache(self._upside_down)
 
@@ -53,17 +53,12 @@ class Shared:
         """A prior by its spec; None for a network without one."""
         return Prior(spec) if spec else None
 
-    def _photos(self, name: str, split: str, first: int | None = None) -> list[Photo]:
-        """The photographs of a split; of those for training only the first ones, if it says so."""
-        found = data.photos(name, split)
-        return found[:first] if split == "train" else found
-
     def _packed(
         self, name: str, split: str, size: int, spec: Spec | None,
         first: int | None = None, mirrored: bool = False,
     ) -> Packed:
-        """The same, packed, with the embeddings of a prior, and of mirror images if asked for."""
-        photos, prior = self.photos(name, split, first), self.prior(spec)
+        """Photographs with the embeddings of a prior, and of mirror images if asked for."""
+        photos, prior = self.photos(name, split)[:first], self.prior(spec)
         return packed(photos, size, prior, self.device, self._progress, mirrored=mirrored)
 
     def _upside_down(self, name: str, spec: Spec | None) -> np.ndarray | None:

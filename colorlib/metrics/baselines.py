@@ -7,7 +7,7 @@ from torch import Tensor
 
 from colorlib import lab
 from colorlib.data import Packed
-from colorlib.metrics.batches import at_once, lab_on, precise
+from colorlib.metrics.batches import at_once, precise
 
 
 def rmse_in_lab(mse: float) -> float:
@@ -64,7 +64,7 @@ def _moments(photographs: Packed, device: str | torch.device) -> Tensor:
     if key not in _found:
         sums = []
         for some in photographs.some(at_once(device)):
-            ab = precise(lab.normalize(lab_on(some, device))[1])
+            ab = precise(lab.normalize(some.lab(device=device))[1])
             sums.append(torch.stack((ab, ab.square())).mean(dim=(3, 4)).sum(dim=1))
         _found[key] = torch.stack(sums).cpu().double().sum(dim=0) / len(photographs)
     return _found[key]

@@ -4,17 +4,11 @@ import torch
 from torch import Tensor
 
 from colorlib import lab
-from colorlib.data import Packed
 
 
 def at_once(device: str | torch.device) -> int:
     """How many pixels at a time: as a processor's cache likes, or as keep a GPU busy."""
     return 2**16 if torch.device(device).type == "cpu" else 2**21
-
-
-def lab_on(photographs: Packed, device: str | torch.device) -> Tensor:
-    """`Packed.lab`, computed on a device."""
-    return lab.rgb_to_lab(photographs.rgb().to(device).float() / 255)
 
 
 def checked(predicted: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:

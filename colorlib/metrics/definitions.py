@@ -6,6 +6,7 @@ float32); a table's number is the mean over photographs.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -118,8 +119,7 @@ def auc_rebalanced(predicted: Tensor, true: Tensor) -> Tensor:
     numbers are others: a photograph without rare colours is judged by those that it has.
     """
     predicted, true = checked(predicted, true)
-    frequencies = colours.smoothed_frequencies().to(true)
-    weight = 1 / frequencies[colours.cells(true[:, 1:])]
+    weight = _rarity(true.device, true.dtype)[colours.cells(true[:, 1:])]
     return (weight * _near(predicted, true)).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
 
 
@@ -165,6 +165,12 @@ def _psnr(predicted: Tensor, true: Tensor, data_range: float) -> Tensor:
     return peak_signal_noise_ratio(
         predicted, true, data_range=data_range, dim=_EACH, reduction="none"
     )
+
+
+@cache
+def _rarity(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """What a pixel weighs, by the cell of its colour, (Q,)."""
+    return 1 / colours.smoothed_frequencies().to(device, dtype)
 
 
 def _near(predicted: Tensor, true: Tensor) -> Tensor:

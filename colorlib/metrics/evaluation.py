@@ -7,7 +7,7 @@ from torch import Tensor
 
 from colorlib import lab
 from colorlib.data import Packed
-from colorlib.metrics.batches import at_once, lab_on, precise
+from colorlib.metrics.batches import at_once, precise
 from colorlib.metrics.definitions import METRICS
 from colorlib.networks import Colorizer
 
@@ -33,7 +33,7 @@ def scores(
     """
     found: dict[str, list[Tensor]] = {name: [] for name in which}
     for some in photographs.some(at_once(device)):
-        true = precise(lab_on(some, device))
+        true = precise(some.lab(device=device))
         predicted = lab.denormalize(lab.normalize(true)[0], predict(some).to(true))
         for name in which:
             found[name].append(METRICS[name](predicted, true))
@@ -55,7 +55,7 @@ def network(
 
     @torch.no_grad()
     def predict(photographs: Packed) -> Tensor:
-        L, _ = lab.normalize(lab_on(photographs, device))
+        L, _ = lab.normalize(photographs.lab(device=device))
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
             return model(L, photographs.embedding(device=device)).float()
 
@@ -96,7 +96,7 @@ def attention_distance(
     model = model.to(device).eval()
     found = []
     for some in photographs.some():  # T x S weights each, so few also where there is memory
-        L, _ = lab.normalize(lab_on(some, device))
+        L, _ = lab.normalize(some.lab(device=device))
         alpha = model.attended(L, some.embedding(device=device))  # (B, T, S)
         others = (1 / alpha.shape[-1], alpha.mean(dim=1, keepdim=True))
         found.append(torch.stack(

@@ -234,10 +234,10 @@ def evaluate(
     losses, sizes = [], []
     for start, stop in batch_bounds(len(photographs), batch_size):
         some = slice(start, stop)
-        L, ab = lab.normalize(photographs.lab(some))
+        L, ab = lab.normalize(photographs.lab(some, device))
         with torch.autocast(torch.device(device).type, torch.bfloat16, bf16):
-            predicted = model(L.to(device), photographs.embedding(some, device=device))
-        losses.append(F.mse_loss(predicted.float(), ab.to(device)))
+            predicted = model(L, photographs.embedding(some, device=device))
+        losses.append(F.mse_loss(predicted.float(), ab))
         sizes.append(len(ab))
     return _sum(losses, sizes) / len(photographs)
 
@@ -283,8 +283,8 @@ def _check(
         raise ColorlibError(
             "to train with flip, the embeddings of mirror images are needed, too (mirrored=True)"
         )
-    visits = len(train) * settings.repeats
-    smallest = visits // math.ceil(visits / settings.batch_size)  # photographs in that batch
+    bounds = batch_bounds(len(train) * settings.repeats, settings.batch_size)
+    smallest = min(stop - start for start, stop in bounds)
     if processes.count > smallest:
         raise ColorlibError(f"{processes.count} processes cannot share so small a batch")
     side = settings.crop or train.size
