@@ -136,7 +136,7 @@ figures.table(
 # | seconds | two CPU cores | every page as you see it |
 # | minutes | a Colab GPU, or two CPU cores for some hours | chapters 3 to 5: the same cells at full width, one constant changed; chapters 6 and 7: recorded runs, 64 x 64 pixels, half of full width |
 # | paper | a data-centre GPU | the end of chapter 6: recorded runs, 256 x 256 pixels, full width; not complete yet |
-# | gpu | a data-centre GPU, a quarter of an hour | the end of chapter 6: recorded runs, full width, up to 60,000 photographs; not complete yet |
+# | gpu | a data-centre GPU, a quarter of an hour | the end of chapter 6: recorded runs, full width, up to 60,000 photographs |
 # :::
 #
 # A page trains a real network on real photographs, but a minute on a CPU

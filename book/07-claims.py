@@ -109,7 +109,7 @@ def numbers(name):
         elif "others" in rule:
             where = "against " + (row.get("against") or row["other"])
         if "base" in row:
-            value = "{:.0f} % [{:.0f}, {:.0f}]".format(*percent(row))
+            value = "{} % [{}, {}]".format(*map(round, percent(row)))
         elif "mean" in row:
             value = "{mean:.2f} [{low:.2f}, {high:.2f}]".format(**row)
         elif "one" in row:
