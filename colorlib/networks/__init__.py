@@ -1,11 +1,19 @@
 """The colorization networks: parts that compose, and their weights on disk."""
 
 from colorlib import _moved
-from colorlib.networks.blocks import AddCoords, Attention, Fusion, conv, init_he, init_xavier
+from colorlib.networks.blocks import (
+    AddCoords,
+    Attention,
+    Fusion,
+    SelfAttention,
+    conv,
+    init_he,
+    init_xavier,
+)
 from colorlib.networks.colorizer import Colorizer, build, transfer
-from colorlib.networks.decoders import DECODERS, Decoder, PaperDecoder
-from colorlib.networks.encoders import ENCODERS, Encoder, PaperEncoder
-from colorlib.networks.heads import HEADS, Head, RegressionHead
+from colorlib.networks.decoders import DECODERS, Decoder, PaperDecoder, UNetDecoder
+from colorlib.networks.encoders import ENCODERS, Encoder, PaperEncoder, TimmEncoder
+from colorlib.networks.heads import HEADS, Head, QuantizedHead, RegressionHead
 from colorlib.networks.weights import load_weights, read_about, save_weights
 from colorlib.settings import PRESETS, STRIDE, Config, preset_config
 
@@ -25,7 +33,11 @@ __all__ = [
     "Head",
     "PaperDecoder",
     "PaperEncoder",
+    "QuantizedHead",
     "RegressionHead",
+    "SelfAttention",
+    "TimmEncoder",
+    "UNetDecoder",
     "build",
     "conv",
     "init_he",

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from colorlib.errors import ColorlibError
+
 
 def conv(
     inputs: int,
@@ -181,6 +183,41 @@ class Attention(nn.Module):
 
     def _concat(self, at_t: Tensor, at_s: Tensor) -> Tensor:
         return self.v(torch.tanh(at_t[:, :, None] + at_s[:, None])).squeeze(-1)
+
+
+class SelfAttention(nn.Module):
+    """Residual multi-head self-attention: x + gamma * attention(x), with gamma 0 at first.
+
+    Each of several heads lets positions attend to each other in its own share of the
+    channels (Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2). What comes of it is added,
+    times a learned scalar, so that training starts from the network without it (Zhang et al.
+    2018, SAGAN, arXiv 1805.08318, equation 3). Positions have no coordinates.
+
+    (B, C, H, W) -> (B, C, H, W).
+
+    Args:
+        channels: C.
+        heads: how many; they must divide C.
+
+    Raises:
+        ColorlibError: they do not.
+    """
+
+    def __init__(self, channels: int, heads: int):
+        super().__init__()
+        if channels % heads:
+            raise ColorlibError(f"{heads} heads cannot share {channels} channels")
+        self.heads = heads
+        self.norm = nn.GroupNorm(1, channels)
+        self.query_key_value = nn.Conv2d(channels, 3 * channels, 1, bias=False)
+        self.mix = nn.Conv2d(channels, channels, 1)
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = self.query_key_value(self.norm(x)).flatten(2)  # (B, 3 C, T)
+        q, k, v = parts.unflatten(1, (3, self.heads, -1)).transpose(-1, -2).unbind(1)
+        found = F.scaled_dot_product_attention(q, k, v)  # (B, heads, T, C / heads)
+        return x + self.gamma * self.mix(found.transpose(-1, -2).reshape(x.shape))
 
 
 def positions(map_: Tensor) -> Tensor:

@@ -32,6 +32,8 @@ class Colorizer(nn.Module):
 
     Args:
         config: what it is made of.
+        initialise: draw the first weights, or take pretrained ones; False where
+            others will take their place.
 
     Args of the call:
         L: (B, 1, H, W) in [-1, 1], any H and W from 8 up.
@@ -44,13 +46,13 @@ class Colorizer(nn.Module):
         the head's loss instead, a scalar.
 
     Raises:
-        ColorlibError: no such encoder, decoder or head.
+        ColorlibError: no such encoder, decoder or head; pretrained weights that cannot be had.
         ValueError: L has not one channel or is smaller than 8x8; an embedding
             that is missing, not asked for, or of another shape; a target of
             another shape.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, initialise: bool = True):
         super().__init__()
         self.config = config
         self.coordinates = AddCoords() if config.coordinates else nn.Identity()
@@ -58,8 +60,9 @@ class Colorizer(nn.Module):
         self.encoder = find(ENCODERS, config.encoder, "encoder")(config)
         self.decoder = find(DECODERS, config.decoder, "decoder")(self.encoder, config)
         self.head = find(HEADS, config.head, "head")(self.decoder, config)
-        for part in (self.encoder, self.decoder, self.head):
-            part.initialise(config)
+        if initialise:
+            for part in (self.encoder, self.decoder, self.head):
+                part.initialise(config)
         channels = self.encoder.channels[-1]
         self.fusion = self.attention = None
         if config.embedding:

@@ -5,10 +5,12 @@ To add one, write a class and a line in `DECODERS`.
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from colorlib.errors import ColorlibError
-from colorlib.networks.blocks import INITIALISATIONS, conv
+from colorlib.networks.blocks import INITIALISATIONS, SelfAttention, conv
 from colorlib.networks.encoders import Encoder
 from colorlib.settings import Config
 
@@ -19,6 +21,7 @@ class Decoder(nn.Module):
     Attributes:
         channels: of its features.
         stride: how many pixels of the photograph a position is wide and high.
+        upsampling: how the head is to enlarge its prediction, "nearest" or "bilinear".
 
     Args of the call:
         maps: the encoder's, fine to coarse; the last one after fusion and attention.
@@ -29,6 +32,7 @@ class Decoder(nn.Module):
 
     channels: int
     stride: int
+    upsampling = "nearest"
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         raise NotImplementedError
@@ -74,7 +78,49 @@ class PaperDecoder(nn.Sequential, Decoder):
         return x
 
 
+class UNetDecoder(Decoder):
+    """All maps of an encoder, the coarsest first: enlarge, join the next finer one, convolve.
+
+    Ronneberger et al. 2015 (arXiv 1505.04597): what the encoder has lost of where things end is
+    taken from its finer maps. Bilinear upsampling leaves no checkerboard. With `Config.heads`,
+    positions attend to each other where the map is a sixteenth of the photograph.
+
+    [(B, C_i, H / s_i, W / s_i)] -> (B, 64, H / s_0, W / s_0), for an encoder of five maps.
+    """
+
+    upsampling = "bilinear"
+
+    # Channels after each join, from the coarsest; more joins keep the last.
+    LAYERS = (256, 128, 96, 64)
+
+    def __init__(self, encoder: Encoder, config: Config):
+        super().__init__()
+        self.joins, self.attention = nn.ModuleList(), nn.ModuleDict()
+        *finer, channels = encoder.channels
+        for i, (skip, stride) in enumerate(zip(finer[::-1], encoder.strides[-2::-1], strict=True)):
+            inputs, channels = channels + skip, config.channels(self.LAYERS[min(i, 3)])
+            self.joins.append(nn.Sequential(
+                conv(inputs, channels, batch_norm=config.batch_norm),
+                conv(channels, channels, batch_norm=config.batch_norm),
+            ))
+            if config.heads and stride == 16:
+                self.attention[str(i)] = SelfAttention(channels, config.heads)
+        self.channels, self.stride = channels, encoder.strides[0]
+        if config.heads and not self.attention:
+            raise ColorlibError("this encoder has no map at stride 16 for heads to attend in")
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        *finer, x = maps
+        for i, (join, skip) in enumerate(zip(self.joins, reversed(finer), strict=True)):
+            x = F.interpolate(x, size=skip.shape[2:], mode="bilinear")
+            x = join(torch.cat((x, skip), dim=1))
+            if str(i) in self.attention:
+                x = self.attention[str(i)](x)
+        return x
+
+
 DECODERS: dict[str, Callable[[Encoder, Config], Decoder]] = {
     "paper": PaperDecoder,
+    "unet": UNetDecoder,
 }
 """Every decoder by its name in `Config.decoder`."""

@@ -6,8 +6,11 @@ To add one, write a class and a line in `ENCODERS`.
 import math
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
+from colorlib import classifiers, lab
+from colorlib.errors import ColorlibError
 from colorlib.networks.blocks import conv, init_he
 from colorlib.settings import Config
 
@@ -69,7 +72,61 @@ class PaperEncoder(nn.Sequential, Encoder):
         return [x]
 
 
+_PROBE = 64  # side of what a network of timm is tried with
+
+
+class TimmEncoder(Encoder):
+    """The maps of a network of timm: a global prior before its pooling.
+
+    `Config.backbone` names it. It is given gray as its classifier was given colours: sRGB in
+    three channels, normalised as in its training. (B, 1, H, W) -> one map for each size that
+    it works at; of EfficientNet-Lite2 16, 24, 48, 120 and 352 channels at strides 2 to 32.
+
+    Raises:
+        ColorlibError: timm does not know it; it gives no maps, or not of photographs of any size;
+            its weights cannot be had; coordinates are asked for.
+    """
+
+    strides = ()
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: Config):
+        super().__init__()
+        if config.coordinates:
+            raise ColorlibError("an encoder of timm takes no coordinates")
+        try:
+            self.net = self._create(config, pretrained=False)
+            self.channels = tuple(self.net.feature_info.channels())
+            self.strides = tuple(self.net.feature_info.reduction())
+            with torch.no_grad():  # some take photographs of one size only, or cut off borders
+                maps = self.net.eval()(torch.zeros(1, 3, 2 * _PROBE, _PROBE))
+        except (RuntimeError, AttributeError, AssertionError, NotImplementedError):
+            maps = []
+        sizes = [(2 * _PROBE // stride, _PROBE // stride) for stride in self.strides]
+        if [tuple(x.shape[2:]) for x in maps] != sizes:
+            raise ColorlibError(f"{config.backbone} gives no maps of photographs of any size")
+        self.net.train()
+        trained = classifiers.timm().get_pretrained_cfg(config.backbone)
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(trained, name)).view(3, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        gray = lab.lab_to_rgb(lab.denormalize(x, torch.zeros_like(x).expand(-1, 2, -1, -1)))
+        return self.net((gray - self.mean) / self.std)  # of (B, 3, H, W)
+
+    def initialise(self, config: Config) -> None:
+        if config.pretrained:
+            self.net.load_state_dict(self._create(config).state_dict())
+
+    @staticmethod
+    def _create(config: Config, pretrained: bool = True):
+        return classifiers.create(config.backbone, pretrained, features_only=True)
+
+
 ENCODERS: dict[str, Callable[[Config], Encoder]] = {
     "paper": PaperEncoder,
+    "timm": TimmEncoder,
 }
 """Every encoder by its name in `Config.encoder`."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from colorlib import colours, lab
 from colorlib.networks.blocks import INITIALISATIONS
 from colorlib.networks.decoders import Decoder
 from colorlib.settings import Config
@@ -56,13 +57,20 @@ class Head(nn.Module):
 
 
 class RegressionHead(Head):
-    """ab by tanh (section 3.2), trained by their mean squared error (section 4.2)."""
+    """ab by tanh (section 3.2), trained by their mean squared error (section 4.2).
+
+    With `Config.loss` "huber", an error of more than `HUBER` counts by its size, not its square,
+    so that colours that nobody could know pull less towards gray.
+    """
+
+    HUBER = 0.1
 
     def __init__(self, decoder: Decoder, config: Config):
         super().__init__()
         self.last = nn.Conv2d(decoder.channels, 2, 3, padding=1)
         self.output = OUTPUTS[config.output]()
-        self.upsample = nn.Upsample(scale_factor=decoder.stride)
+        self.upsample = nn.Upsample(scale_factor=decoder.stride, mode=decoder.upsampling)
+        self.huber = config.loss == "huber"
 
     def forward(self, features: Tensor) -> Tensor:
         return self.last(features)
@@ -74,12 +82,69 @@ class RegressionHead(Head):
         return ab if ab.shape[2:] == (H, W) else ab[..., :H, :W]
 
     def loss(self, z: Tensor, ab: Tensor) -> Tensor:
-        return F.mse_loss(self.ab(z, ab.shape[2:]).float(), ab)
+        predicted = self.ab(z, ab.shape[2:]).float()
+        if self.huber:
+            return F.huber_loss(predicted, ab, delta=self.HUBER)
+        return F.mse_loss(predicted, ab)
 
     @torch.no_grad()
     def initialise(self, config: Config) -> None:
         super().initialise(config)
         self.last.weight *= config.output_gain
+
+
+class QuantizedHead(Head):
+    """A distribution over a grid of colours at each position (Zhang et al. 2016, section 2).
+
+    Trained by cross-entropy, it need not answer with the mean of all colours that a thing may
+    have. Two things differ from the paper: a colour is divided among the four cells around it
+    instead of five, so that their mean is the colour itself; and all the sizes of the decoder are
+    possible, where the paper has a quarter of the photograph's.
+    """
+
+    colours: Tensor
+    weights: Tensor
+
+    def __init__(self, decoder: Decoder, config: Config):
+        super().__init__()
+        centres = colours.centres().float() / lab.AB_SCALE  # (Q, 2)
+        self.last = nn.Conv2d(decoder.channels, len(centres), 1)
+        self.upsample = nn.Upsample(scale_factor=decoder.stride, mode=decoder.upsampling)
+        self.stride, self.temperature = decoder.stride, config.temperature
+        self.register_buffer("colours", centres, persistent=False)
+        weights = _rebalanced(config.rebalancing).float()
+        self.register_buffer("weights", weights, persistent=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.last(features)  # (B, Q, h, w)
+
+    def ab(self, z: Tensor, size: Sequence[int]) -> Tensor:
+        """The annealed mean (section 2.3): of the distribution to the power 1 / T."""
+        H, W = size
+        probable = (z.float() / self.temperature).softmax(dim=1)
+        ab = torch.einsum("bqhw,qc->bchw", probable, self.colours)
+        return self.upsample(ab)[..., :H, :W]
+
+    def loss(self, z: Tensor, ab: Tensor) -> Tensor:
+        """Cross-entropy with the colours of the photograph, averaged to the size of z."""
+        (H, W), (h, w) = ab.shape[2:], z.shape[2:]
+        beyond = (0, w * self.stride - W, 0, h * self.stride - H)
+        ab = F.avg_pool2d(F.pad(ab, beyond, mode="replicate"), self.stride)  # (B, 2, h, w)
+        cells, shares = colours.divided(ab * lab.AB_SCALE)  # (B, 4, h, w) each
+        surprise = -z.float().log_softmax(dim=1).gather(1, cells)  # (B, 4, h, w)
+        weight = (shares * self.weights[cells]).sum(dim=1)
+        return (weight * (shares * surprise).sum(dim=1)).mean()
+
+
+def _rebalanced(share: float) -> Tensor:
+    """What a pixel of each colour counts in the loss, 1 on average: (Q,) (equation 4).
+
+    The inverse of the colours' frequencies, mixed with uniform ones; `share` is 1 - lambda.
+    """
+    frequency = colours.smoothed_frequencies()
+    frequency = frequency / frequency.sum()
+    weights = 1 / (share * frequency + (1 - share) / len(frequency))
+    return weights / (weights * frequency).sum()
 
 
 class TanhDerivative(nn.Module):
@@ -93,5 +158,6 @@ OUTPUTS = {"tanh": nn.Tanh, "1-tanh2": TanhDerivative}
 
 HEADS: dict[str, Callable[[Decoder, Config], Head]] = {
     "regression": RegressionHead,
+    "quantized": QuantizedHead,
 }
 """Every head by its name in `Config.head`."""

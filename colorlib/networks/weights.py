@@ -63,7 +63,7 @@ def load_weights(path: Path | str) -> Colorizer:
         metadata = _metadata(file, path)
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     try:
-        model = Colorizer(Config(**json.loads(metadata["config"])))
+        model = Colorizer(Config(**json.loads(metadata["config"])), initialise=False)
         model.load_state_dict({name: t.float() if t.is_floating_point() else t
                                for name, t in current_names(tensors).items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

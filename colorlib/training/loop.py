@@ -31,11 +31,19 @@ from colorlib.training.processes import Processes
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
     "momentum": partial(torch.optim.SGD, momentum=0.9),
     "rmsprop": torch.optim.RMSprop,
 }
 """Every optimizer by its name in `Settings.optimizer`."""
+
+_ON_GPU: dict[str, dict[str, bool]] = {
+    "adam": {"fused": True, "capturable": True},
+    "adamw": {"fused": True, "capturable": True},
+    "rmsprop": {"capturable": True},
+}
+"""What lets a CUDA graph hold an optimizer, where it is not `fused` alone."""
 
 
 class Diverged(ColorlibError):
@@ -339,20 +347,28 @@ def _optimizer(
 
     There it is one kernel, and its learning rate a tensor that may change.
     """
-    make, rate = OPTIMIZERS[settings.optimizer], settings.learning_rate
-    if device.type != "cuda":
-        return make(model.parameters(), lr=rate)
-    on_gpu = {"adam": {"fused": True, "capturable": True}, "rmsprop": {"capturable": True}}
-    more = on_gpu.get(settings.optimizer, {"fused": True})
-    return make(model.parameters(), lr=torch.tensor(rate, device=device), **more)
+    rate, on_gpu = settings.learning_rate, device.type == "cuda"
+    others = [p for name, p in model.named_parameters() if not name.startswith("encoder.")]
+    groups = [
+        {
+            "params": parameters,
+            "factor": factor,
+            "lr": torch.tensor(rate, device=device) if on_gpu else rate,
+        }
+        for parameters, factor in (
+            (list(model.encoder.parameters()), settings.encoder_rate), (others, 1.0)
+        )
+    ]
+    more = _ON_GPU.get(settings.optimizer, {"fused": True}) if on_gpu else {}
+    return OPTIMIZERS[settings.optimizer](groups, **more)
 
 
 def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
+            group["lr"].fill_(rate * group["factor"])
         else:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
 
 
 def _learning_rate(settings: Settings, epoch: int) -> float:
