@@ -50,3 +50,20 @@ def test_frequencies_are_smoothed_shares_of_pixels():
     ) / total
     at = colours.centres().tolist().index([20, 30])
     assert abs(found[at].item() / wanted - 1) < 1e-6
+
+
+def test_a_colour_is_divided_among_the_four_cells_around_it():
+    ab = torch.tensor([[12.0, -36.0], [-30.0, 40.0], [0.0, 0.0]]).view(3, 2, 1, 1)
+    cells, shares = colours.divided(ab)
+    assert cells.shape == shares.shape == (3, 4, 1, 1)
+    assert torch.allclose(shares.sum(dim=1), torch.ones(3, 1, 1))
+    centres = colours.centres()[cells[..., 0, 0]]  # (3, 4, 2)
+    found = (shares[..., 0, 0, None] * centres).sum(dim=1)
+    assert torch.allclose(found.float(), ab[..., 0, 0], atol=1e-4)
+    by_centre = dict(zip(map(tuple, centres[0].tolist()), shares[0, :, 0, 0].tolist(), strict=True))
+    wanted = {(10, -40): 0.48, (10, -30): 0.32, (20, -40): 0.12, (20, -30): 0.08}
+    assert by_centre.keys() == wanted.keys()
+    assert all(abs(by_centre[centre] - share) < 1e-5 for centre, share in wanted.items())
+    # Beyond the lattice, and where the grid has no cell: the nearest ones.
+    far, _ = colours.divided(torch.tensor([500.0, -500.0]).view(1, 2, 1, 1))
+    assert (colours.centres()[far.flatten()].norm(dim=1) > 80).all()

@@ -8,9 +8,10 @@ from parts import PARTS, check_network
 from safetensors.torch import save_file
 from torch import nn
 
-from colorlib import networks
+from colorlib import classifiers, colours, lab, networks
 from colorlib.errors import ColorlibError
 from colorlib.networks.weights import write_tensors
+from colorlib.priors import Prior
 
 
 def weights(module: nn.Module) -> int:
@@ -460,3 +461,150 @@ def test_weights_of_another_network_are_refused(tmp_path):
 def test_a_score_that_there_is_not_is_refused():
     with pytest.raises(ValueError, match="no score named 'dots'"):
         networks.Attention(4, "dots")
+
+
+# The U-Net and the quantized head -------------------------------------------
+
+
+def test_an_encoder_of_timm_gives_the_maps_of_the_classifier_it_was():
+    encoder = networks.build("unet").encoder.eval()
+    assert encoder.strides == (2, 4, 8, 16, 32)
+    assert encoder.channels == (16, 24, 48, 120, 352)
+    L = torch.rand(2, 1, 64, 96) * 2 - 1
+    prior = Prior(size=64)
+    gray = lab.lab_to_rgb(lab.denormalize(L, torch.zeros(2, 2, 64, 96)))
+    last = encoder(L)[-1]
+    seen = prior.net.forward_features((gray - prior.mean) / prior.std)  # after one layer more
+    assert torch.allclose(prior.net.bn2(prior.net.conv_head(last)), seen, atol=1e-4)
+
+
+def test_an_encoder_may_start_from_random_weights_and_loads_without_the_trained_ones(
+    tmp_path, monkeypatch
+):
+    torch.manual_seed(0)
+    scratch = networks.build("unet", pretrained=False)
+    torch.manual_seed(0)
+    trained = networks.build("unet")
+    assert not torch.equal(
+        scratch.encoder.net.conv_stem.weight, trained.encoder.net.conv_stem.weight
+    )
+    networks.save_weights(trained.eval(), tmp_path / "w.safetensors")
+    monkeypatch.setattr(classifiers, "_from_package", lambda name: pytest.fail("not needed"))
+    L = torch.rand(1, 1, 40, 33) * 2 - 1
+    assert torch.equal(networks.load_weights(tmp_path / "w.safetensors")(L), trained(L))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"backbone": "nonsense"}, "timm knows no classifier named 'nonsense'"),
+        ({"backbone": "vit_tiny_patch16_224"}, "gives no maps of photographs of any size"),
+        ({"backbone": "inception_resnet_v2"}, "gives no maps of photographs of any size"),
+        ({"coordinates": True}, "takes no coordinates"),
+        ({"heads": 7}, "7 heads cannot share 256 channels"),
+        ({"heads": 4, "encoder": "paper"}, "no map at stride 16"),
+        ({"heads": -1}, "heads must not be negative"),
+        ({"temperature": 0.0}, "temperature must be positive"),
+        ({"rebalancing": 1.5}, "rebalancing must lie between 0 and 1"),
+        ({"loss": "l1"}, "loss"),
+    ],
+)
+def test_what_a_u_net_cannot_be_made_of_is_one_sentence(changes, says):
+    with pytest.raises(ColorlibError, match=says) as error:
+        networks.build("unet", pretrained=False, **changes)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "convnext_atto", "vgg11"])
+def test_other_encoders_of_timm(backbone):
+    network = networks.build("unet", backbone=backbone, pretrained=False, width=0.125).eval()
+    assert network.decoder.stride == network.encoder.strides[0]
+    assert network(torch.zeros(1, 1, 33, 70)).shape == (1, 2, 33, 70)
+
+
+def test_the_decoder_takes_every_map():
+    torch.manual_seed(0)
+    network = networks.build("unet", width=0.125).eval()
+    maps = network.maps(torch.rand(1, 1, 64, 64) * 2 - 1)[:-1]
+    found = network.decoder(maps)
+    assert found.shape == (1, 8, 32, 32)
+    for i in range(len(maps)):
+        changed = [x + (i == j) for j, x in enumerate(maps)]
+        assert not torch.allclose(network.decoder(changed), found), i
+
+
+def test_self_attention_begins_as_nothing_and_then_lets_heads_attend():
+    torch.manual_seed(0)
+    block = networks.SelfAttention(8, heads=2)
+    x = torch.randn(2, 8, 3, 5)
+    assert torch.equal(block(x), x)
+    block(x).square().sum().backward()
+    assert block.gamma.grad.abs() > 0
+    with torch.no_grad():
+        block.gamma.fill_(0.5)
+        q, k, v = block.query_key_value(block.norm(x)).flatten(2).chunk(3, dim=1)
+        by_hand = []
+        for head in (slice(0, 4), slice(4, 8)):  # (B, 4, T) each
+            scores = torch.einsum("bct,bcs->bts", q[:, head], k[:, head]) / 4**0.5
+            by_hand.append(torch.einsum("bts,bcs->bct", scores.softmax(dim=-1), v[:, head]))
+        mixed = block.mix(torch.cat(by_hand, dim=1).view_as(x))
+        assert torch.allclose(block(x), x + 0.5 * mixed, atol=1e-5)
+
+
+def test_heads_attend_where_the_map_is_a_sixteenth():
+    torch.manual_seed(0)
+    with_heads = networks.build("unet", heads=4, width=0.25).eval()
+    torch.manual_seed(0)
+    without = networks.build("unet", width=0.25).eval()
+    L = torch.rand(1, 1, 64, 64) * 2 - 1
+    assert list(with_heads.decoder.attention) == ["0"]
+    assert with_heads(L).shape == without(L).shape
+    sizes = []
+    hook = with_heads.decoder.attention["0"].register_forward_hook(
+        lambda module, given, found: sizes.append(tuple(found.shape))
+    )
+    with_heads(L)
+    hook.remove()
+    assert sizes == [(1, 64, 4, 4)]
+
+
+def quantized(**changes):
+    return networks.build("baseline", head="quantized", width=0.125, **changes)
+
+
+def test_the_quantized_head_answers_with_the_annealed_mean():
+    head = quantized().head
+    z = torch.full((1, 261, 1, 1), -50.0)
+    z[0, 10], z[0, 200] = 0.0, math.log(0.25)
+    one, other = colours.centres()[[10, 200]].float() / 128
+    for temperature, share in ((1.0, 0.2), (0.5, 1 / 17)):
+        head.temperature = temperature
+        ab = head.ab(z, (2, 2))
+        assert ab.shape == (1, 2, 2, 2)
+        assert torch.allclose(ab[0, :, 1, 1], (1 - share) * one + share * other, atol=1e-4)
+
+
+def test_its_loss_is_lowest_for_the_colours_themselves_and_counts_rare_ones_more():
+    plain, rebalanced = (quantized(rebalancing=share).head for share in (0.0, 0.5))
+    assert torch.allclose(plain.weights, torch.ones(261))
+    frequency = colours.smoothed_frequencies().float()
+    assert (rebalanced.weights * frequency).sum().item() == pytest.approx(1, abs=1e-3)
+    assert rebalanced.weights[frequency.argmin()] > 20 * rebalanced.weights[frequency.argmax()]
+    ab = torch.tensor([40.0, -30.0]).view(1, 2, 1, 1).expand(1, 2, 5, 3) / 128
+    cell = colours.cells(ab * 128)[0, 0, 0]
+    z = torch.zeros(1, 261, 4, 4)  # positions beyond the photograph: its border, repeated
+    assert plain.loss(z, ab).item() == pytest.approx(math.log(261), abs=1e-4)
+    right, wrong = z.clone(), z.clone()
+    right[:, cell] += 5
+    wrong[:, (cell + 90) % 261] += 5
+    assert plain.loss(right, ab) < plain.loss(z, ab) < plain.loss(wrong, ab)
+    ratio = (rebalanced.loss(z, ab) / plain.loss(z, ab)).item()
+    assert ratio == pytest.approx(rebalanced.weights[cell].item(), rel=1e-4)
+
+
+def test_huber_counts_large_errors_by_their_size():
+    torch.manual_seed(0)
+    head = networks.build("baseline", width=0.125, loss="huber").head
+    z = torch.zeros(1, 2, 4, 4)
+    for error, loss in ((0.05, 0.05**2 / 2), (0.5, 0.1 * (0.5 - 0.05))):
+        assert head.loss(z, torch.full((1, 2, 8, 8), error)).item() == pytest.approx(loss)

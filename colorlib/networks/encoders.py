@@ -87,7 +87,7 @@ class TimmEncoder(Encoder):
             its weights cannot be had; coordinates are asked for.
     """
 
-    strides = ()
+    strides: tuple[int, ...] = ()
     mean: Tensor
     std: Tensor
 
