@@ -58,8 +58,8 @@ class Config:
         output_gain: factor on the last layer's first weights. Below 1 the
             network starts near gray; at 1, plain Xavier, it starts with
             saturated random colours and long predicts nothing but their mean.
-        output: of the regression head: "tanh", or, as written, its derivative,
-            "1-tanh2" (section 3.2). Other heads do not use it.
+        output: of heads that predict ab itself: "tanh", or, as written, its derivative,
+            "1-tanh2" (section 3.2). The quantized head does not use it.
         encoder: a name in `networks.ENCODERS`.
         backbone: of the encoder "timm": any network of timm that gives its maps.
         pretrained: start that one from the weights of its classifier; False for
@@ -68,7 +68,6 @@ class Config:
         heads: of the U-Net decoder's self-attention at stride 16; 0 for none.
         head: a name in `networks.HEADS`: what the last layer means, and the
             loss it is trained by.
-        loss: of the regression head: "mse" (section 4.2) or "huber".
         rebalancing: of the quantized head's loss, from 0, all pixels count the same, to
             1, a pixel counts by the inverse of how frequent its colour is; 0.5 in
             Zhang et al. 2016.
@@ -95,7 +94,6 @@ class Config:
     decoder: str = "paper"
     heads: int = 0
     head: str = "regression"
-    loss: str = "mse"
     rebalancing: float = 0.5
     temperature: float = 0.38
 
@@ -124,7 +122,6 @@ CHOICES = {
     "downsample": ("stride", "max-pooling"),
     "decoder_init": ("xavier", "he"),
     "output": ("tanh", "1-tanh2"),
-    "loss": ("mse", "huber"),
 }
 """What a field of `Config` may be, for those with a fixed choice."""
 

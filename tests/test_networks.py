@@ -7,6 +7,7 @@ import torch
 from parts import PARTS, check_network
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn import functional as F
 
 from colorlib import classifiers, colours, lab, networks
 from colorlib.errors import ColorlibError
@@ -506,7 +507,7 @@ def test_an_encoder_may_start_from_random_weights_and_loads_without_the_trained_
         ({"heads": -1}, "heads must not be negative"),
         ({"temperature": 0.0}, "temperature must be positive"),
         ({"rebalancing": 1.5}, "rebalancing must lie between 0 and 1"),
-        ({"loss": "l1"}, "loss"),
+        ({"head": "l1"}, "no head named 'l1'"),
     ],
 )
 def test_what_a_u_net_cannot_be_made_of_is_one_sentence(changes, says):
@@ -591,20 +592,41 @@ def test_its_loss_is_lowest_for_the_colours_themselves_and_counts_rare_ones_more
     assert (rebalanced.weights * frequency).sum().item() == pytest.approx(1, abs=1e-3)
     assert rebalanced.weights[frequency.argmin()] > 20 * rebalanced.weights[frequency.argmax()]
     ab = torch.tensor([40.0, -30.0]).view(1, 2, 1, 1).expand(1, 2, 5, 3) / 128
-    cell = colours.cells(ab * 128)[0, 0, 0]
+    cell, L = colours.cells(ab * 128)[0, 0, 0], torch.zeros(1, 1, 5, 3)
     z = torch.zeros(1, 261, 4, 4)  # positions beyond the photograph: its border, repeated
-    assert plain.loss(z, ab).item() == pytest.approx(math.log(261), abs=1e-4)
+    assert plain.loss(z, ab, L).item() == pytest.approx(math.log(261), abs=1e-4)
     right, wrong = z.clone(), z.clone()
     right[:, cell] += 5
     wrong[:, (cell + 90) % 261] += 5
-    assert plain.loss(right, ab) < plain.loss(z, ab) < plain.loss(wrong, ab)
-    ratio = (rebalanced.loss(z, ab) / plain.loss(z, ab)).item()
+    assert plain.loss(right, ab, L) < plain.loss(z, ab, L) < plain.loss(wrong, ab, L)
+    ratio = (rebalanced.loss(z, ab, L) / plain.loss(z, ab, L)).item()
     assert ratio == pytest.approx(rebalanced.weights[cell].item(), rel=1e-4)
 
 
 def test_huber_counts_large_errors_by_their_size():
-    torch.manual_seed(0)
-    head = networks.build("baseline", width=0.125, loss="huber").head
-    z = torch.zeros(1, 2, 4, 4)
+    head = networks.build("baseline", width=0.125, head="huber").head
+    z, L = torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 8, 8)
     for error, loss in ((0.05, 0.05**2 / 2), (0.5, 0.1 * (0.5 - 0.05))):
-        assert head.loss(z, torch.full((1, 2, 8, 8), error)).item() == pytest.approx(loss)
+        assert head.loss(z, torch.full((1, 2, 8, 8), error), L).item() == pytest.approx(loss)
+
+
+def test_the_critic_and_the_network_teach_each_other_and_not_themselves():
+    torch.manual_seed(0)
+    head = networks.build("baseline", width=0.125, head="adversarial").head
+    features = torch.randn(2, 4, 16, 16)
+    ab, L = torch.rand(2, 2, 32, 32) - 0.5, torch.rand(2, 1, 32, 32)
+
+    def gradients(of):
+        head.zero_grad()
+        head.loss(head(features), ab, L).backward()
+        return torch.cat([p.grad.flatten() for p in getattr(head, of).parameters()])
+
+    usual = gradients("last")
+    head.WEIGHT = 0.0
+    alone = gradients("last")
+    F.mse_loss(head.ab(head(features), (32, 32)), ab).backward()  # beside what is there: twice
+    assert torch.allclose(head.last.weight.grad.flatten(), 2 * alone[: -2], atol=1e-6)
+    assert not torch.allclose(usual, alone, atol=1e-7)
+    critic = gradients("critic")
+    head.WEIGHT = 1.0
+    assert torch.equal(gradients("critic"), critic)

@@ -13,7 +13,14 @@ from colorlib.networks.blocks import (
 from colorlib.networks.colorizer import Colorizer, build, transfer
 from colorlib.networks.decoders import DECODERS, Decoder, PaperDecoder, UNetDecoder
 from colorlib.networks.encoders import ENCODERS, Encoder, PaperEncoder, TimmEncoder
-from colorlib.networks.heads import HEADS, Head, QuantizedHead, RegressionHead
+from colorlib.networks.heads import (
+    HEADS,
+    AdversarialHead,
+    Head,
+    HuberHead,
+    QuantizedHead,
+    RegressionHead,
+)
 from colorlib.networks.weights import load_weights, read_about, save_weights
 from colorlib.settings import PRESETS, STRIDE, Config, preset_config
 
@@ -24,6 +31,7 @@ __all__ = [
     "PRESETS",
     "STRIDE",
     "AddCoords",
+    "AdversarialHead",
     "Attention",
     "Colorizer",
     "Config",
@@ -31,6 +39,7 @@ __all__ = [
     "Encoder",
     "Fusion",
     "Head",
+    "HuberHead",
     "PaperDecoder",
     "PaperEncoder",
     "QuantizedHead",

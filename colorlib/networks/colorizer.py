@@ -85,7 +85,7 @@ class Colorizer(nn.Module):
         if self.attention is not None:
             mixed = self.attention(mixed, source)
         z = self.head(self.decoder([*finer, mixed]))
-        return self.head.ab(z, size) if target is None else self.head.loss(z, target)
+        return self.head.ab(z, size) if target is None else self.head.loss(z, target, L)
 
     def maps(self, L: Tensor, embedding: Tensor | None = None) -> list[Tensor]:
         """What attention and decoder are given.

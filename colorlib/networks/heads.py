@@ -4,9 +4,11 @@ To add one, write a class and a line in `HEADS`.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from colorlib import colours, lab
@@ -38,12 +40,13 @@ class Head(nn.Module):
         """
         raise NotImplementedError
 
-    def loss(self, z: Tensor, ab: Tensor) -> Tensor:
+    def loss(self, z: Tensor, ab: Tensor, L: Tensor) -> Tensor:
         """What training minimises: a scalar in float32.
 
         Args:
             z: as for `ab`.
             ab: the photographs' own, (B, 2, H, W) in [-1, 1].
+            L: their lightness, (B, 1, H, W) in [-1, 1].
         """
         raise NotImplementedError
 
@@ -57,20 +60,13 @@ class Head(nn.Module):
 
 
 class RegressionHead(Head):
-    """ab by tanh (section 3.2), trained by their mean squared error (section 4.2).
-
-    With `Config.loss` "huber", an error of more than `HUBER` counts by its size, not its square,
-    so that colours that nobody could know pull less towards gray.
-    """
-
-    HUBER = 0.1
+    """ab by tanh (section 3.2), trained by their mean squared error (section 4.2)."""
 
     def __init__(self, decoder: Decoder, config: Config):
         super().__init__()
         self.last = nn.Conv2d(decoder.channels, 2, 3, padding=1)
         self.output = OUTPUTS[config.output]()
         self.upsample = nn.Upsample(scale_factor=decoder.stride, mode=decoder.upsampling)
-        self.huber = config.loss == "huber"
 
     def forward(self, features: Tensor) -> Tensor:
         return self.last(features)
@@ -81,16 +77,55 @@ class RegressionHead(Head):
         ab = self.upsample(self.output(z).contiguous())
         return ab if ab.shape[2:] == (H, W) else ab[..., :H, :W]
 
-    def loss(self, z: Tensor, ab: Tensor) -> Tensor:
-        predicted = self.ab(z, ab.shape[2:]).float()
-        if self.huber:
-            return F.huber_loss(predicted, ab, delta=self.HUBER)
-        return F.mse_loss(predicted, ab)
+    def loss(self, z: Tensor, ab: Tensor, L: Tensor) -> Tensor:
+        return F.mse_loss(self.ab(z, ab.shape[2:]).float(), ab)
 
     @torch.no_grad()
     def initialise(self, config: Config) -> None:
         super().initialise(config)
         self.last.weight *= config.output_gain
+
+
+class HuberHead(RegressionHead):
+    """A regression in which an error of more than `LARGE` counts by its size, not its square.
+
+    So colours that nobody could know pull the others less towards gray (Zhang et al. 2017,
+    arXiv 1705.02999, section 3.1).
+    """
+
+    LARGE = 0.1  # of ab in [-1, 1]
+
+    def loss(self, z: Tensor, ab: Tensor, L: Tensor) -> Tensor:
+        return F.huber_loss(self.ab(z, ab.shape[2:]).float(), ab, delta=self.LARGE)
+
+
+class AdversarialHead(RegressionHead):
+    """A regression that also has to look real to a critic, which learns beside it.
+
+    As in pix2pix (Isola et al. 2017, arXiv 1611.07004): the critic is a small convolutional network
+    that is shown L and ab, and judges patches. Its loss is the hinge (SAGAN, arXiv
+    1805.08318, equation 4), and all of them are one sum, so that one step teaches both: the
+    network's part of it leaves the critic alone, and the critic's part the network.
+    """
+
+    WEIGHT = 1e-3  # of the critic's judgement beside the squared error
+
+    def __init__(self, decoder: Decoder, config: Config):
+        super().__init__(decoder, config)
+        widths = (3, *map(config.channels, (64, 128, 256)))
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(widths):
+            layers += [nn.Conv2d(inputs, outputs, 4, 2, padding=1), nn.LeakyReLU(0.2)]
+        self.critic = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False))
+
+    def loss(self, z: Tensor, ab: Tensor, L: Tensor) -> Tensor:
+        predicted = self.ab(z, ab.shape[2:]).float()
+        true, false = torch.cat((L, ab), dim=1), torch.cat((L, predicted), dim=1)
+        fixed = {name: p.detach() for name, p in self.critic.named_parameters()}
+        looks_real = functional_call(self.critic, fixed, (false,)).float().mean()
+        doubts = (1 - self.critic(true).float()).relu().mean()
+        trusts = (1 + self.critic(false.detach()).float()).relu().mean()
+        return F.mse_loss(predicted, ab) - self.WEIGHT * looks_real + doubts + trusts
 
 
 class QuantizedHead(Head):
@@ -125,7 +160,7 @@ class QuantizedHead(Head):
         ab = torch.einsum("bqhw,qc->bchw", probable, self.colours)
         return self.upsample(ab)[..., :H, :W]
 
-    def loss(self, z: Tensor, ab: Tensor) -> Tensor:
+    def loss(self, z: Tensor, ab: Tensor, L: Tensor) -> Tensor:
         """Cross-entropy with the colours of the photograph, averaged to the size of z."""
         (H, W), (h, w) = ab.shape[2:], z.shape[2:]
         beyond = (0, w * self.stride - W, 0, h * self.stride - H)
@@ -158,6 +193,8 @@ OUTPUTS = {"tanh": nn.Tanh, "1-tanh2": TanhDerivative}
 
 HEADS: dict[str, Callable[[Decoder, Config], Head]] = {
     "regression": RegressionHead,
+    "huber": HuberHead,
+    "adversarial": AdversarialHead,
     "quantized": QuantizedHead,
 }
 """Every head by its name in `Config.head`."""
