@@ -30,7 +30,7 @@ def _table() -> Tensor:
     """(Q, 3): a and b of each cell's centre, and how many pixels fall into it."""
     with resources.files("colorlib").joinpath("colours.csv").open() as file:
         rows = [[float(value) for value in row] for row in list(csv.reader(file))[1:]]
-    return torch.tensor(rows, dtype=torch.float64)
+    return torch.tensor(rows, dtype=torch.float64, device="cpu")  # kept for all devices
 
 
 def centres() -> Tensor:
@@ -101,6 +101,6 @@ def smoothed_frequencies() -> Tensor:
 @cache
 def _nearest(device: torch.device) -> Tensor:
     """The cell nearest to each point of a square lattice, (27, 27)."""
-    line = torch.arange(-_REACH, _REACH + 1, dtype=torch.float64) * CELL
+    line = torch.arange(-_REACH, _REACH + 1, dtype=torch.float64, device="cpu") * CELL
     apart = torch.cdist(torch.cartesian_prod(line, line), centres())
     return apart.argmin(dim=1).view(len(line), len(line)).to(device)

@@ -203,8 +203,9 @@ def test_recorded_runs_are_what_the_matrix_declares():
         own = plan["scales"][scale].get("each", {}).get(data, {})
         assert facts["size"] == own.get("size", plan["scales"][scale].get("size"))
         if "config" in facts:
-            rows = plan["variants"] | plan["ablations"]
+            rows = plan["variants"] | plan["steps"] | plan["ablations"]
             wanted = plan["scales"][scale]["settings"] | own.get("settings", {})
+            wanted |= plan["recipes"].get(rows[variant].get("recipe"), {})
             wanted |= rows[variant].get("settings", {})
             assert wanted.items() <= facts["settings"].items()
             config = networks.Config(**facts["config"])
@@ -219,7 +220,7 @@ OF_TWO_SIZES = {
     "scales": {
         "mixed": {
             "width": 0.125, "data": ["coast", "forest", "samples"], "variants": ["baseline"],
-            "later": ["fusion"], "ablations": ["samples"], "without": ["softmax"],
+            "once": ["half"], "later": ["fusion"], "ablations": ["samples"], "without": ["softmax"],
             "seeds": 2, "ablation_seeds": 1, "settings": {"bf16": True, "epochs": 9},
             "each": {
                 "coast": {"size": 32, "photos": 100, "settings": {"epochs": 3, "batch_size": 4}},
@@ -232,6 +233,13 @@ OF_TWO_SIZES = {
     "variants": {
         "baseline": {"preset": "baseline"}, "fusion": {"preset": "fusion"},
         "attention": {"preset": "attention"},
+    },
+    "recipes": {"slow": {"learning_rate": 1e-4, "epochs": 5, "cosine": True}},
+    "steps": {
+        "half": {
+            "preset": "unet", "recipe": "slow", "share": 0.5, "settings": {"epochs": 6},
+            "set": {"head": "quantized"},
+        },
     },
     "ablations": {
         "few": {"preset": "baseline", "photos": 5, "settings": {"epochs": 7}},
@@ -260,6 +268,18 @@ def test_a_data_set_may_have_its_own_size_settings_and_number_of_photographs(mix
     assert experiments.Run("mixed", "samples", "few", 0).plan.settings.epochs == 7
 
 
+def test_a_row_may_follow_a_recipe_and_take_a_share_of_the_photographs(folders, mixed):
+    run = experiments.Run("mixed", "samples", "half", 0)
+    assert run.plan.settings == training.Settings(
+        epochs=6, learning_rate=1e-4, cosine=True, bf16=True, repeats=8
+    )
+    assert run.plan.changes == {"width": 0.125, "head": "quantized"} and run.plan.compared
+    packs = runner._photographs(run, runner.Shared("cpu"))
+    whole = data.photos("samples", "train")
+    assert packs["train"].names == tuple(photo.name for photo in whole[: len(whole) // 2])
+    assert cost.of(run).visits == len(whole) // 2 * 8 * 6
+
+
 def test_others_are_data_sets_of_the_same_size(mixed):
     others = {
         name: experiments.Run("mixed", name, "baseline", 0).plan.others
@@ -273,7 +293,9 @@ def test_the_most_valuable_runs_come_first(mixed):
     assert names == [
         *(f"{data}/{row}/any" for data in ("coast", "forest", "samples")
           for row in ("gray", "mean-colour")),
-        *(f"{data}/{row}/{seed}" for row in ("baseline", "fusion") for seed in (0, 1)
+        *(f"{data}/{row}/0" for data in ("coast", "forest", "samples")
+          for row in ("baseline", "half")),
+        *(f"{data}/{row}/{seed}" for row, seed in (("baseline", 1), ("fusion", 0), ("fusion", 1))
           for data in ("coast", "forest", "samples")),
         "samples/few/0",
     ]
@@ -313,7 +335,8 @@ def test_scales_name_what_there_is():
         assert set(scale.get("each", {})) <= set(scale["data"])
         assert all("size" in scale | scale.get("each", {}).get(name, {}) for name in scale["data"])
         assert set(scale.get("without", ())) <= set(declared["ablations"])
-        assert {*scale.get("variants", ()), *scale.get("later", ())} <= set(declared["variants"])
+        rows = {name for key in ("variants", "once", "later") for name in scale.get(key, ())}
+        assert rows <= {*declared["variants"], *declared["steps"]}
         for own in scale.get("each", {}).values():
             assert set(own) <= {"size", "settings", "photos"}
     variants = {run.variant for run in experiments.matrix("paper")}
@@ -409,11 +432,11 @@ def test_short_tables_of_scores(tmp_path):
 
 def test_every_row_can_be_built():
     declared = experiments.declared()
-    for row in (declared["variants"] | declared["ablations"]).values():
+    for row in (declared["variants"] | declared["steps"] | declared["ablations"]).values():
         networks.build(row["preset"], width=0.125, **row.get("set", {}))
         training.Settings(**row.get("settings", {}))
         priors.Spec(**row.get("prior", {}))
-        assert set(row) <= {"preset", "set", "settings", "prior", "photos"}
+        assert set(row) <= {"preset", "set", "settings", "prior", "photos", "recipe", "share"}
 
 
 def runs_of(*scores: list[float]) -> list[dict]:

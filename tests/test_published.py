@@ -57,6 +57,8 @@ DECLARED = {
             "prior": {"size": PRIOR_SIZE},
         },
     },
+    "recipes": {},
+    "steps": {},
     "ablations": {
         "few": {
             "preset": "fusion", "photos": 3, "set": LARGE_OUTPUT,
@@ -475,8 +477,9 @@ def test_colorlib_train_leaves_out_photographs_below_min_chroma(train, tmp_path)
 
 def test_colorlib_train_passes_on_every_setting(train):
     settings = training.Settings(
-        epochs=7, batch_size=3, learning_rate=0.01, optimizer="sgd", cosine=True, average=0.9,
-        crop=8, scale=0.5, flip=True, exposure=0.2, repeats=2, bf16=True, compile=True, seed=3,
+        epochs=7, batch_size=3, learning_rate=0.01, encoder_rate=0.3, optimizer="sgd",
+        cosine=True, average=0.9, crop=8, scale=0.5, flip=True, exposure=0.2, repeats=2,
+        bf16=True, compile=True, seed=3,
     )
     options = []
     for field in dataclasses.fields(settings):
@@ -496,8 +499,10 @@ def test_colorlib_train_passes_on_every_setting(train):
 def test_mirror_images_are_embedded_where_photographs_are_mirrored(toy, train, flip):
     prior = Quarters(size=PRIOR_SIZE)
     expected = photographs("flags", "train", prior).mirrored_embeddings
-    plan = SimpleNamespace(size=SIZE, photos=None, first=None, compared=False, prior=prior.spec,
-                           settings=training.Settings(flip=flip))
+    plan = SimpleNamespace(
+        size=SIZE, photos=None, first=None, share=1.0, compared=False, prior=prior.spec,
+        settings=training.Settings(flip=flip),
+    )
     packs = runner._photographs(SimpleNamespace(data="flags", plan=plan), runner.Shared("cpu"))
     call = train("--data", "flags", "--size", SIZE, "--preset", "fusion", "--width", 0.125,
                  "--prior", f"size={PRIOR_SIZE}", *["--flip"] * flip)

@@ -36,7 +36,7 @@ def of(run: Run) -> Cost:
         return Cost()
     limits = (plan.first, plan.photos)
     photos = min([_training_photographs(run.data), *(n for n in limits if n is not None)])
-    visits = photos * plan.settings.repeats * plan.settings.epochs
+    visits = round(plan.share * photos) * plan.settings.repeats * plan.settings.epochs
     # With the preset's length of the embedding, which is mixed in once a photograph: of no weight.
     config = preset_config(plan.preset, **plan.changes)
     return Cost(visits, visits * flop_of_a_visit(config, plan.settings.crop or plan.size))
@@ -55,7 +55,7 @@ def flop_of_a_visit(config: Config, size: int) -> float:
         size: side of the photograph in pixels.
     """
     with torch.device("meta"):
-        model = networks.Colorizer(config).train()
+        model = networks.Colorizer(config, initialise=False).to("meta").train()
         L, ab = torch.empty(_BATCH, 1, size, size), torch.empty(_BATCH, 2, size, size)
         embedding = torch.empty(_BATCH, config.embedding) if config.embedding else None
         with FlopCounterMode(display=False) as counter:

@@ -36,6 +36,7 @@ class Plan:
         first: how many of the data set's training photographs the scale takes, the
             first ones; None for all.
         photos: how many of these it is trained on; None for all.
+        share: which part of these it is trained on, the first ones.
         compared: whether it is a row of the comparison, and not an ablation.
         others: the scale's other data sets whose photographs have the same size.
         compact: whether its tables of scores are short ones (`records`).
@@ -48,6 +49,7 @@ class Plan:
     settings: Settings | None
     first: int | None
     photos: int | None
+    share: float
     compared: bool
     others: tuple[str, ...]
     compact: bool
@@ -86,13 +88,14 @@ class Run:
         """
         declaration = declared()
         scale = find(declaration["scales"], self.scale, "scale")
-        rows = declaration["variants"] | declaration["ablations"]
+        rows = declaration["variants"] | declaration["steps"] | declaration["ablations"]
         rows |= {name: {"preset": "baseline"} for name in TRIVIAL}
         row = find(rows, self.variant, "variant")
         own, settings = _of_data_set(scale, self.data), None
         if self.seed is not None:
+            recipe = declaration["recipes"][row["recipe"]] if "recipe" in row else {}
             settings = Settings(
-                **own["settings"] | row.get("settings", {}),
+                **own["settings"] | recipe | row.get("settings", {}),
                 repeats=declaration["repeats"].get(self.data, 1),
                 seed=self.seed,
             )
@@ -105,6 +108,7 @@ class Run:
             settings=settings,
             first=own.get("photos"),
             photos=row.get("photos"),
+            share=row.get("share", 1.0),
             compared=self.variant not in declaration["ablations"],
             others=tuple(
                 name for name in scale["data"]
@@ -136,16 +140,16 @@ def matrix(scale: str, only: str | None = None) -> list[Run]:
     runs = [Run(scale, name, row, None) for name in names for row in TRIVIAL]
     left_out = plan.get("without", ())
     ablations = [name for name in declaration["ablations"] if name not in left_out]
-    for rows, where, count in (
-        (plan.get("variants", declaration["variants"]), names, seeds),
-        (plan.get("later", ()), names, seeds),
-        (ablations, plan["ablations"], plan.get("ablation_seeds", seeds)),
+    for rows, once, where, count in (
+        (plan.get("variants", declaration["variants"]), plan.get("once", ()), names, seeds),
+        (plan.get("later", ()), (), names, seeds),
+        (ablations, (), plan["ablations"], plan.get("ablation_seeds", seeds)),
     ):
         runs += [
             Run(scale, name, variant, seed)
             for seed in range(count)
             for name in where
-            for variant in rows
+            for variant in (*rows, *(once if seed == 0 else ()))
         ]
     kept = [run for run in runs if not only or only in str(run)]
     if not kept:

@@ -149,8 +149,10 @@ def _photographs(run: Run, shared: Shared) -> dict[str, Packed]:
         )
         for split in data.SPLITS
     }
-    if plan.photos is not None:
-        packs["train"] = packs["train"].select(range(plan.photos))
+    train = packs["train"]
+    some = len(train) if plan.photos is None else plan.photos
+    if (some := round(plan.share * some)) < len(train):
+        packs["train"] = train.select(range(some))
     return packs
 
 
