@@ -134,19 +134,19 @@ def test_batches_are_the_same_on_the_gpu(how, toy_photographs):
             assert b.is_cuda and (a - b.cpu()).abs().max() < 1e-2
 
 
-def trained(photographs, tmp_path=None, graphs=True, optimizer="adam", **more):
-    """Losses, with steps as CUDA graphs or one kernel after the other."""
+def trained(photographs, tmp_path=None, graphs=True, optimizer="adam", model=None, **more):
+    """Losses, with steps as CUDA graphs or one kernel after the other; by default of fusion."""
     rate = {"sgd": 0.1, "momentum": 0.03, "rmsprop": 1e-4}.get(optimizer, 1e-3)
     settings = Settings(
-        epochs=6, batch_size=3, optimizer=optimizer, learning_rate=rate, cosine=True, **more
+        **{"epochs": 6, "batch_size": 3, "optimizer": optimizer, "learning_rate": rate,
+           "cosine": True, **more}
     )
+    if model is None:
+        model = network("fusion", embedding=5, output_gain=0.1)
     with pytest.MonkeyPatch.context() as patch:
         if not graphs:
             patch.setattr(loop, "Graphed", lambda function: function)
-        history = training.fit(
-            network("fusion", embedding=5, output_gain=0.1), photographs, photographs, settings,
-            tmp_path, "cuda",
-        )
+        history = training.fit(model, photographs, photographs, settings, tmp_path, "cuda")
     return [(row["train_loss"], row["val_loss"], row["learning_rate"]) for row in history]
 
 
@@ -160,6 +160,21 @@ def test_a_graph_computes_what_its_kernels_do(optimizer, more, toy_photographs, 
         graphs = trained(photographs, optimizer=optimizer, **more)
     assert np.allclose(plain, graphs, rtol=1e-2)
     assert plain[-1][0] < 0.9 * plain[0][0]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"heads": 4}, *({"head": head} for head in networks.HEADS)], ids=str
+)
+def test_a_u_net_can_be_a_graph(changes, toy_photographs, float32):
+    found = []
+    for graphs in (False, True):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found.append(trained(
+                toy_photographs, graphs=graphs, optimizer="adamw", encoder_rate=0.1, average=0.5,
+                batch_size=4, epochs=3, model=network("unet", output_gain=0.1, **changes),
+            ))
+    assert np.allclose(*found, rtol=3e-2)
 
 
 def test_it_stops_and_goes_on_with_graphs(toy_photographs, tmp_path, monkeypatch, float32):
@@ -207,8 +222,8 @@ def test_what_cannot_be_a_graph_is_computed_without(toy_photographs, monkeypatch
     head = networks.heads.RegressionHead
     loss, plain = head.loss, trained(with_embeddings(toy_photographs), graphs=False)
 
-    def reading(self, z, ab):
-        found = loss(self, z, ab)
+    def reading(self, z, ab, L):
+        found = loss(self, z, ab, L)
         assert found.item() >= 0  # waits for the GPU, which a graph cannot
         return found
 
