@@ -66,7 +66,9 @@ class RegressionHead(Head):
         super().__init__()
         self.last = nn.Conv2d(decoder.channels, 2, 3, padding=1)
         self.output = OUTPUTS[config.output]()
-        self.upsample = nn.Upsample(scale_factor=decoder.stride, mode=decoder.upsampling)
+        self.upsample = nn.Upsample(
+            scale_factor=decoder.stride, mode=decoder.upsampling
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         return self.last(features)
