@@ -10,7 +10,7 @@ PARTS = ("encoder", "decoder", "head")
 
 
 def check_network(config: networks.Config, folder: Path) -> None:
-    """Shapes, ranges, gradients, seed, weights on disk.
+    """Shapes, ranges, gradients, seed, weights on disk, an ONNX file.
 
     Args:
         config: a network without a prior.
@@ -40,3 +40,5 @@ def check_network(config: networks.Config, folder: Path) -> None:
         assert torch.equal(tensor, other)
     networks.save_weights(network, folder / "weights.safetensors")
     assert torch.equal(networks.load_weights(folder / "weights.safetensors")(L), network(L))
+    difference = networks.export_onnx(network, folder / "network.onnx")
+    assert difference <= 1e-4 * network(L).abs().max()

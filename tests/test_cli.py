@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 import timm
 import torch
@@ -30,6 +31,7 @@ from colorlib import (
     pipeline,
     provenance,
     training,
+    zoo,
 )
 from colorlib.errors import ColorlibError
 from colorlib.settings import Config, Settings, Spec
@@ -1014,6 +1016,57 @@ def test_a_field_whose_default_is_none_is_checked(run, folder, tmp_path):
         last = error.splitlines()[-1]
         assert status == 1 and "must be a word or null, not 3" in last
         assert "Traceback" not in error
+
+
+# Weights for other programs ---------------------------------------------------------------
+
+
+def test_weights_become_an_onnx_file(run, tmp_path):
+    out = tmp_path / "network.onnx"
+    status, text, error = run("export", "--out", out)
+    assert status == 0 and error == ""
+    first, *rest = text.splitlines()
+    size = out.stat().st_size / 1e6
+    assert first == f"{out}: {size:.1f} MB, working size {zoo.load().size}"
+    assert rest[0].strip() == "input L: (B, 1, H, W) in [-1, 1], H and W from 8 up"
+    assert rest[1].strip() == "output ab: (B, 2, H, W) in [-1, 1]"
+    difference = re.fullmatch(r" +checked: onnxruntime's ab differ .* by (\S+) at most", rest[2])
+    assert difference and float(difference[1]) < 1e-4 and len(rest) == 3
+    metadata = onnxruntime.InferenceSession(out).get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["about"]) == zoo.load().about
+    status, text, error = run("export", "--out", out)
+    assert (status, text) == (1, "") and "exists already and is not overwritten" in error
+
+
+def test_of_a_prior_it_says_that_it_is_not_in_the_onnx_file(run, tmp_path):
+    network = networks.build("fusion", width=0.125, embedding=5)
+    networks.save_weights(network, tmp_path / "run" / "best.safetensors", size=16)
+    status, text, _ = run("export", "--weights", tmp_path / "run", "--out", tmp_path / "f.onnx")
+    assert status == 0 and "input embedding: (B, 5)" in text
+    assert "embedding has to be computed by the caller" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (lambda p: ["--out", p / "photo.jpg" / "f.onnx"], "there can be no folder"),
+        (lambda p: ["--out", p / "f.onnx", "--weights", "none"], "no weights file or run folder"),
+        (lambda p: ["--out", p / "f.onnx", "--weights", p / "photo.jpg"], "damaged"),
+        (lambda p: ["--out", p], "not overwritten"),
+    ],
+)
+def test_export_refuses_in_one_sentence_and_leaves_nothing(run, photo, tmp_path, arguments, says):
+    before = set(tmp_path.rglob("*"))
+    status, text, error = run("export", *arguments(tmp_path))
+    assert (status, text) == (1, "") and error.count("\n") == 1 and says in error
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_export_names_the_packages_that_it_lacks(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    status, text, error = run("export", "--out", tmp_path / "f.onnx")
+    assert (status, text) == (1, "") and error.count("\n") == 1
+    assert "colorlib[export]: pip install onnx onnxruntime" in error
 
 
 # Names of version 0.1 ---------------------------------------------------------------------

@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from colorlib import __version__, _moved
-from colorlib.cli import colorize, common, data, download, evaluate, reproduce, train, weights
+from colorlib.cli import (
+    colorize,
+    common,
+    data,
+    download,
+    evaluate,
+    export,
+    reproduce,
+    train,
+    weights,
+)
 from colorlib.errors import ColorlibError
 
 _moved.watch(__name__)
@@ -27,6 +37,7 @@ app = typer.Typer(
 for verb, epilog in (
     (colorize.colorize, None),
     (weights.weights, None),
+    (export.export, None),
     (train.train, train.FIELDS),
     (evaluate.evaluate, None),
     (reproduce.reproduce, None),

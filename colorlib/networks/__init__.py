@@ -13,6 +13,7 @@ from colorlib.networks.blocks import (
 from colorlib.networks.colorizer import Colorizer, build, transfer
 from colorlib.networks.decoders import DECODERS, Decoder, PaperDecoder, UNetDecoder
 from colorlib.networks.encoders import ENCODERS, Encoder, PaperEncoder, TimmEncoder
+from colorlib.networks.export import export_onnx
 from colorlib.networks.heads import (
     HEADS,
     AdversarialHead,
@@ -49,6 +50,7 @@ __all__ = [
     "UNetDecoder",
     "build",
     "conv",
+    "export_onnx",
     "init_he",
     "init_xavier",
     "load_weights",
