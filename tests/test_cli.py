@@ -534,8 +534,8 @@ def test_the_options_of_train_are_the_fields_of_the_settings():
     for line in ("attention=null | dot | general | concat | pointwise: How", "plain_layers=2: How",
                  "batch_norm=true | false: Batch", "preprocessing=timm: "):
         assert any(text.startswith(line) for text in paragraphs), line
-    assert found["optimizer"].metavar == "adam | sgd | momentum | rmsprop"
-    assert found["preset"].metavar == "baseline | fusion | attention | as-written"
+    assert found["optimizer"].metavar == "adam | adamw | sgd | momentum | rmsprop"
+    assert found["preset"].metavar == "baseline | fusion | attention | as-written | unet"
 
 
 def test_choices_of_other_verbs_are_named():

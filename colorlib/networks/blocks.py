@@ -170,8 +170,6 @@ class Attention(nn.Module):
         # (B, T, S, C) would not fit into memory: some targets at a time,
         # computed again for the gradient.
         at_s = self.W_s(h_bar)
-        if torch.onnx.is_in_onnx_export():  # a graph has no loop over as many as there are
-            return self._concat(self.W_t(h), at_s)
         return torch.cat(
             [
                 checkpoint(
