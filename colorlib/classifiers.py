@@ -36,7 +36,11 @@ def timm() -> Any:
 
 
 def create(
-    name: str, pretrained: bool = True, weights: str | None = None, **options: Any
+    name: str,
+    pretrained: bool = True,
+    weights: str | None = None,
+    advice: str = "give a local file",
+    **options: Any,
 ) -> nn.Module:
     """A classifier, or what timm makes of one.
 
@@ -45,6 +49,7 @@ def create(
         pretrained: with its trained weights, instead of random ones.
         weights: a local file of these, safetensors or a torch state dict; None for
             those of a package, or of timm's hub.
+        advice: what else the caller may do where the hub cannot be reached.
         options: of `timm.create_model`, such as `features_only=True`.
 
     Raises:
@@ -62,7 +67,7 @@ def create(
         return _given(name, _from_file(name, files.user_path(weights)), options)
     if name in _PACKAGES:
         return _given(name, _from_package(name), options)
-    return _from_hub(name, options)
+    return _from_hub(name, advice, options)
 
 
 def _given(name: str, weights: dict[str, torch.Tensor], options: dict[str, Any]) -> nn.Module:
@@ -77,7 +82,7 @@ def _given(name: str, weights: dict[str, torch.Tensor], options: dict[str, Any])
         log.setLevel(level)
 
 
-def _from_hub(name: str, options: dict[str, Any]) -> nn.Module:
+def _from_hub(name: str, advice: str, options: dict[str, Any]) -> nn.Module:
     """timm's own weights, from the hub's cache if they are there, else from the hub."""
     create_model = timm().create_model
     import huggingface_hub  # after timm, which brings it
@@ -95,7 +100,7 @@ def _from_hub(name: str, options: dict[str, Any]) -> nn.Module:
     except Exception as error:  # whatever timm and the hub's client raise
         raise ColorlibError(
             f"the weights of {name} cannot be fetched from timm's hub: check the network, "
-            f"give a local file, or use {EMBEDDED}, which is always there"
+            f"{advice}, or use {EMBEDDED}, which is always there"
         ) from error
 
 

@@ -51,6 +51,7 @@ class Config:
             3.4) or, what the paper chose to avoid, by "max-pooling". Other
             encoders do not use it.
         batch_norm: batch normalisation before the non-linearities (section 3.3).
+            Encoders of timm keep their own.
         plain_layers: how many convolutions at the end of the paper's decoder
             have no batch normalisation; the head's, which is the last, never
             has. Other decoders do not use it.
@@ -58,6 +59,7 @@ class Config:
         output_gain: factor on the last layer's first weights. Below 1 the
             network starts near gray; at 1, plain Xavier, it starts with
             saturated random colours and long predicts nothing but their mean.
+            The quantized head does not use it.
         output: of heads that predict ab itself: "tanh", or, as written, its derivative,
             "1-tanh2" (section 3.2). The quantized head does not use it.
         encoder: a name in `networks.ENCODERS`.
@@ -72,7 +74,7 @@ class Config:
             1, a pixel counts by the inverse of how frequent its colour is; 0.5 in
             Zhang et al. 2016.
         temperature: of the quantized head's prediction, from 1, the mean of its
-            distribution, down to nearly 0, the most probable colour; 0.38 in Zhang et al.
+            distribution, down to 0.01, the most probable colour; 0.38 in Zhang et al.
     """
 
     width: float = 1.0
@@ -101,12 +103,14 @@ class Config:
         check_types(self)
         for name, choices in CHOICES.items():
             check_choice(self, name, choices)
-        for name in ("width", "output_gain", "temperature"):
+        for name in ("width", "output_gain"):
             if not getattr(self, name) > 0:
                 raise ColorlibError(f"{name} must be positive, not {getattr(self, name)}")
         for name in ("embedding", "heads"):
             if getattr(self, name) < 0:
                 raise ColorlibError(f"{name} must not be negative, as {getattr(self, name)} is")
+        if not self.temperature >= 0.01:
+            raise ColorlibError(f"temperature must be at least 0.01, not {self.temperature}")
         if not 0 <= self.rebalancing <= 1:
             raise ColorlibError(f"rebalancing must lie between 0 and 1, not {self.rebalancing}")
 

@@ -434,9 +434,11 @@ def test_every_row_can_be_built():
     declared = experiments.declared()
     for row in (declared["variants"] | declared["steps"] | declared["ablations"]).values():
         networks.build(row["preset"], width=0.125, **row.get("set", {}))
-        training.Settings(**row.get("settings", {}))
         priors.Spec(**row.get("prior", {}))
         assert set(row) <= {"preset", "set", "settings", "prior", "photos", "recipe", "share"}
+    for scale in declared["scales"]:
+        for run in experiments.matrix(scale):
+            assert run.plan.settings or run.variant in experiments.TRIVIAL
 
 
 def runs_of(*scores: list[float]) -> list[dict]:

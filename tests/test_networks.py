@@ -503,9 +503,10 @@ def test_an_encoder_may_start_from_random_weights_and_loads_without_the_trained_
         ({"backbone": "inception_resnet_v2"}, "gives no maps of photographs of any size"),
         ({"coordinates": True}, "takes no coordinates"),
         ({"heads": 7}, "7 heads cannot share 256 channels"),
-        ({"heads": 4, "encoder": "paper"}, "no map at stride 16"),
+        ({"heads": 4, "encoder": "paper"}, "a finer map at stride 16"),
         ({"heads": -1}, "heads must not be negative"),
-        ({"temperature": 0.0}, "temperature must be positive"),
+        ({"heads": 4, "decoder": "paper"}, "heads need the decoder 'unet'"),
+        ({"temperature": 0.0}, "temperature must be at least 0.01"),
         ({"rebalancing": 1.5}, "rebalancing must lie between 0 and 1"),
         ({"head": "l1"}, "no head named 'l1'"),
     ],
@@ -543,7 +544,8 @@ def test_self_attention_begins_as_nothing_and_then_lets_heads_attend():
     assert block.gamma.grad.abs() > 0
     with torch.no_grad():
         block.gamma.fill_(0.5)
-        q, k, v = block.query_key_value(block.norm(x)).flatten(2).chunk(3, dim=1)
+        normal = F.group_norm(x, 1)
+        q, k, v = block.query_key_value(normal).flatten(2).chunk(3, dim=1)
         by_hand = []
         for head in (slice(0, 4), slice(4, 8)):  # (B, 4, T) each
             scores = torch.einsum("bct,bcs->bts", q[:, head], k[:, head]) / 4**0.5
@@ -613,20 +615,75 @@ def test_huber_counts_large_errors_by_their_size():
 def test_the_critic_and_the_network_teach_each_other_and_not_themselves():
     torch.manual_seed(0)
     head = networks.build("baseline", width=0.125, head="adversarial").head
-    features = torch.randn(2, 4, 16, 16)
-    ab, L = torch.rand(2, 2, 32, 32) - 0.5, torch.rand(2, 1, 32, 32)
+    z, ab = torch.randn(2, 2, 16, 16), torch.rand(2, 2, 32, 32) - 0.5
+    L = torch.rand(2, 1, 32, 32)
+    predicted = head.ab(z, (32, 32))
+    true, false = (head.critic(torch.cat((L, x), dim=1)) for x in (ab, predicted))
+    hinge = (1 - true).relu().mean() + (1 + false).relu().mean()
+    by_hand = F.mse_loss(predicted, ab) - head.WEIGHT * false.mean() + hinge
+    assert head.loss(z, ab, L).item() == pytest.approx(by_hand.item(), rel=1e-5)
 
-    def gradients(of):
-        head.zero_grad()
-        head.loss(head(features), ab, L).backward()
-        return torch.cat([p.grad.flatten() for p in getattr(head, of).parameters()])
+    def gradients(loss, of):
+        return torch.cat([g.flatten() for g in torch.autograd.grad(loss, of, retain_graph=True)])
 
-    usual = gradients("last")
-    head.WEIGHT = 0.0
-    alone = gradients("last")
-    F.mse_loss(head.ab(head(features), (32, 32)), ab).backward()  # beside what is there: twice
-    assert torch.allclose(head.last.weight.grad.flatten(), 2 * alone[: -2], atol=1e-6)
-    assert not torch.allclose(usual, alone, atol=1e-7)
-    critic = gradients("critic")
-    head.WEIGHT = 1.0
-    assert torch.equal(gradients("critic"), critic)
+    critic = list(head.critic.parameters())
+    z.requires_grad_(True)
+    predicted = head.ab(z, (32, 32))
+    false = head.critic(torch.cat((L, predicted), dim=1))
+    loss = head.loss(z, ab, L)
+    teaches_critic = gradients(hinge, critic)
+    assert torch.allclose(gradients(loss, critic), teaches_critic, atol=1e-5)
+    teaches_network = gradients(F.mse_loss(predicted, ab) - head.WEIGHT * false.mean(), [z])
+    assert torch.allclose(gradients(loss, [z]), teaches_network, atol=1e-6)
+    assert not torch.allclose(teaches_network, gradients(F.mse_loss(predicted, ab), [z]), atol=1e-7)
+
+
+def test_the_quantized_loss_by_hand_where_the_photograph_ends_within_a_position():
+    torch.manual_seed(0)
+    head = quantized().head  # positions of two by two pixels; z has one row and column more
+    ab = torch.rand(1, 2, 5, 3) - 0.5
+    z, L = torch.randn(1, 261, 4, 4), torch.zeros(1, 1, 5, 3)
+    losses = []
+    for y in range(3):
+        for x in range(2):
+            rows, columns = [min(2 * y + i, 4) for i in (0, 1)], [min(2 * x + i, 2) for i in (0, 1)]
+            colour = ab[0][:, rows][:, :, columns].mean(dim=(1, 2)) * 128
+            cells, shares = colours.divided(colour.view(1, 2, 1, 1))
+            cells, shares = cells.flatten(), shares.flatten()
+            surprise = -(shares * z[0, :, y, x].log_softmax(dim=0)[cells]).sum()
+            losses.append((shares * head.weights[cells]).sum() * surprise)
+    assert head.loss(z, ab, L).item() == pytest.approx(torch.stack(losses).mean().item(), rel=1e-5)
+    changed = z.clone()
+    changed[..., 3, :] += torch.randn(261, 4)
+    assert torch.equal(head.loss(changed, ab, L), head.loss(z, ab, L))
+
+
+def test_the_quantized_head_does_not_round_colours_to_bfloat16():
+    head = quantized().head
+    z = torch.randn(1, 261, 4, 4) * 5
+    with torch.autocast("cpu", torch.bfloat16):
+        found = head.ab(z, (8, 8))
+    assert found.dtype == torch.float32 and torch.equal(found, head.ab(z, (8, 8)))
+
+
+def test_where_heads_attend_follows_from_the_stride_alone(monkeypatch):
+    class Coarse(networks.Encoder):
+        def __init__(self, config):
+            super().__init__()
+            self.channels, self.strides = (4, 4, 4, 4), (8, 16, 32, 64)
+
+    monkeypatch.setitem(networks.ENCODERS, "coarse", Coarse)
+    network = networks.build("unet", encoder="coarse", heads=4, width=0.125)
+    assert list(network.decoder.attention) == ["1"] and network.decoder.stride == 8
+    assert network.head.upsample.mode == "bilinear"
+    assert networks.build("baseline", width=0.125).head.upsample.mode == "nearest"
+
+
+def test_all_else_starts_alike_whether_the_encoder_is_pretrained_or_not():
+    states = []
+    for pretrained in (True, False):
+        torch.manual_seed(0)
+        states.append(networks.build("unet", pretrained=pretrained, width=0.125).state_dict())
+    for name, tensor in states[0].items():
+        if not name.startswith("encoder."):
+            assert torch.equal(tensor, states[1][name]), name

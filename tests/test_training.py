@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from colorlib import data, lab, metrics, networks, settings, training, zoo
+from colorlib import classifiers, data, lab, metrics, networks, settings, training, zoo
 from colorlib.data import Packed
 from colorlib.errors import ColorlibError
 from colorlib.networks import heads
@@ -192,6 +192,25 @@ def test_every_optimizer_learns_and_goes_on_to_the_same_end(
         fit(toy_photographs, tmp_path, **more)
     resumed, again = fit(toy_photographs, tmp_path, **more)
     assert again == history and same(resumed, model)
+
+
+def test_adamw_lets_weights_decay(toy_photographs):
+    model = network()
+    optimizer = loop._optimizer(model, training.Settings(optimizer="adamw"), torch.device("cpu"))
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for old, parameter in zip(before, model.parameters(), strict=True):
+        assert torch.allclose(parameter, old * (1 - 1e-3 * 0.01))
+
+
+def test_a_network_that_begins_with_other_weights_needs_no_pretrained_ones(monkeypatch):
+    torch.manual_seed(0)
+    init = networks.build("unet", width=0.125)
+    monkeypatch.setattr(classifiers, "_from_package", lambda name: pytest.fail("not needed"))
+    model = training.network("unet", None, 1, init, width=0.125, heads=0)
+    assert model.config == init.config and same(init, model)
 
 
 def test_the_encoder_may_learn_at_a_rate_of_its_own(toy_photographs, tmp_path, monkeypatch):

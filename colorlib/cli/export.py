@@ -7,7 +7,6 @@ import typer
 
 from colorlib import zoo
 from colorlib.cli.common import PATH
-from colorlib.errors import ColorlibError
 
 
 def export(
@@ -20,11 +19,10 @@ def export(
     ] = zoo.DEFAULT,
 ) -> None:
     """Write a network as an ONNX file that takes photographs of any size, and check it."""
-    if out.exists():
-        raise ColorlibError(f"{out} exists already and is not overwritten")
     from colorlib import networks
+    from colorlib.files import user_path
 
-    given = zoo.load(weights)
+    out, given = user_path(out), zoo.load(weights)
     difference = networks.export_onnx(given.model, out, **given.about)
     length = given.model.config.embedding
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, working size {given.size}")

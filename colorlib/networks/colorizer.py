@@ -18,6 +18,7 @@ from colorlib.networks.blocks import (
     AddCoords,
     Attention,
     Fusion,
+    SelfAttention,
     init_he,
     positions,
 )
@@ -46,7 +47,8 @@ class Colorizer(nn.Module):
         the head's loss instead, a scalar.
 
     Raises:
-        ColorlibError: no such encoder, decoder or head; pretrained weights that cannot be had.
+        ColorlibError: no such encoder, decoder or head; parts that do not fit; pretrained weights
+            that cannot be had.
         ValueError: L has not one channel or is smaller than 8x8; an embedding
             that is missing, not asked for, or of another shape; a target of
             another shape.
@@ -60,6 +62,11 @@ class Colorizer(nn.Module):
         self.encoder = find(ENCODERS, config.encoder, "encoder")(config)
         self.decoder = find(DECODERS, config.decoder, "decoder")(self.encoder, config)
         self.head = find(HEADS, config.head, "head")(self.decoder, config)
+        if config.heads and not any(isinstance(m, SelfAttention) for m in self.decoder.modules()):
+            raise ColorlibError(
+                f"heads need the decoder 'unet' and an encoder with a finer map at stride 16, "
+                f"not {config.decoder!r} and strides {self.encoder.strides}"
+            )
         if initialise:
             for part in (self.encoder, self.decoder, self.head):
                 part.initialise(config)
@@ -153,8 +160,8 @@ def transfer(source: Colorizer, model: Colorizer) -> None:
     """Give a network the encoder, the decoder and the head of another, in place.
 
     Raises:
-        ColorlibError: theirs are of another shape, by width, coordinates or batch norm and its
-            layers.
+        ColorlibError: theirs are of another kind or shape, by width, coordinates, batch norm and
+            its layers, backbone or heads.
     """
     for part in ("encoder", "decoder", "head"):
         try:

@@ -106,8 +106,6 @@ class UNetDecoder(Decoder):
             if config.heads and stride == 16:
                 self.attention[str(i)] = SelfAttention(channels, config.heads)
         self.channels, self.stride = channels, encoder.strides[0]
-        if config.heads and not self.attention:
-            raise ColorlibError("this encoder has no map at stride 16 for heads to attend in")
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         *finer, x = maps

@@ -118,11 +118,14 @@ class TimmEncoder(Encoder):
 
     def initialise(self, config: Config) -> None:
         if config.pretrained:
-            self.net.load_state_dict(self._create(config).state_dict())
+            with torch.random.fork_rng(devices=()):  # timm draws weights before it replaces them
+                trained = self._create(config)
+            self.net.load_state_dict(trained.state_dict())
 
     @staticmethod
     def _create(config: Config, pretrained: bool = True):
-        return classifiers.create(config.backbone, pretrained, features_only=True)
+        advice = "set pretrained=false"
+        return classifiers.create(config.backbone, pretrained, advice=advice, features_only=True)
 
 
 ENCODERS: dict[str, Callable[[Config], Encoder]] = {

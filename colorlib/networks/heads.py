@@ -3,6 +3,7 @@
 To add one, write a class and a line in `HEADS`.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -134,9 +135,10 @@ class QuantizedHead(Head):
     """A distribution over a grid of colours at each position (Zhang et al. 2016, section 2).
 
     Trained by cross-entropy, it need not answer with the mean of all colours that a thing may
-    have. Two things differ from the paper: a colour is divided among the four cells around it
-    instead of five, so that their mean is the colour itself; and all the sizes of the decoder are
-    possible, where the paper has a quarter of the photograph's.
+    have. It differs from the paper in four things. A colour is divided among the four cells
+    around it (`colours.divided`), not the five nearest. A pixel counts by the mean of their
+    weights, not by that of the most probable one. The grid has 261 cells, not 313. And maps may
+    have another size than a quarter of the photograph's.
     """
 
     colours: Tensor
@@ -158,13 +160,16 @@ class QuantizedHead(Head):
     def ab(self, z: Tensor, size: Sequence[int]) -> Tensor:
         """The annealed mean (section 2.3): of the distribution to the power 1 / T."""
         H, W = size
-        probable = (z.float() / self.temperature).softmax(dim=1)
-        ab = torch.einsum("bqhw,qc->bchw", probable, self.colours)
+        with torch.autocast(z.device.type, enabled=False):  # colours are not to be rounded
+            probable = (z.float() / self.temperature).softmax(dim=1)
+            ab = torch.einsum("bqhw,qc->bchw", probable, self.colours)
         return self.upsample(ab)[..., :H, :W]
 
     def loss(self, z: Tensor, ab: Tensor, L: Tensor) -> Tensor:
         """Cross-entropy with the colours of the photograph, averaged to the size of z."""
-        (H, W), (h, w) = ab.shape[2:], z.shape[2:]
+        H, W = ab.shape[2:]
+        h, w = (math.ceil(side / self.stride) for side in (H, W))
+        z = z[..., :h, :w]  # without positions wholly beyond the photograph
         beyond = (0, w * self.stride - W, 0, h * self.stride - H)
         ab = F.avg_pool2d(F.pad(ab, beyond, mode="replicate"), self.stride)  # (B, 2, h, w)
         cells, shares = colours.divided(ab * lab.AB_SCALE)  # (B, 4, h, w) each

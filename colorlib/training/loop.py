@@ -300,7 +300,8 @@ def _check(
     if normalised and smallest // processes.count == 1 and side <= model.encoder.strides[-1]:
         raise ColorlibError(
             f"batch normalisation needs more than one photo of {side} pixels a batch: "
-            "take a larger batch, larger photos, or batch_norm=false"
+            "take a larger batch or larger photos"
+            + (", or batch_norm=false" if model.config.encoder != "timm" else "")
         )
 
 

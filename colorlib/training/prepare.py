@@ -1,5 +1,7 @@
 """What a training starts from: a fresh network for a prior, or one with given weights."""
 
+from dataclasses import replace
+
 import torch
 
 from colorlib.errors import ColorlibError
@@ -46,7 +48,11 @@ def network(
     if prior is not None:
         changes["embedding"] = prior.features
     torch.manual_seed(seed)
-    model = build(preset, **changes)
-    if init is not None:
-        transfer(init, model)
+    if init is None:
+        return build(preset, **changes)
+    # Pretrained weights need not be had where others take their place.
+    config = preset_config(preset, **changes)
+    model = Colorizer(replace(config, pretrained=False))
+    model.config = config
+    transfer(init, model)
     return model
