@@ -292,13 +292,19 @@ differences = compared(runs)
 figures.intervals(differences, "difference of error in percent")
 
 # %%
-figures.table(
-    ("difference in %", *kinds),
-    [(pair, *("{} [{}, {}]".format(*map(round, rows[pair]))
-              for rows in differences.values())) for pair in pairs],
-    "The same in numbers: mean difference [95 % interval].",
-    "tbl-differences",
-)
+def in_numbers(differences, caption, name):
+    """A table: a row a pair, a column a data set."""
+    pairs = next(iter(differences.values()))
+    return figures.table(
+        ("difference in %", *differences),
+        [(pair, *("{} [{}, {}]".format(*map(round, rows[pair]))
+                  for rows in differences.values())) for pair in pairs],
+        caption, name,
+    )
+
+
+in_numbers(differences, "The same in numbers: mean difference"
+           " [95 % interval].", "tbl-differences")
 
 # %%
 all_intervals = [interval for rows in differences.values()
@@ -817,15 +823,9 @@ percents(at_scale, "Error on the test photographs in percent of that of"
 
 # %%
 more_pairs = pairs | {"control - fusion": ("control", "fusion")}
-at_scale_differences = compared(at_scale, more_pairs)
-figures.table(
-    ("difference in %", *at_scale_differences),
-    [(pair, *("{} [{}, {}]".format(*map(round, rows[pair]))
-              for rows in at_scale_differences.values()))
-     for pair in more_pairs],
-    "Mean difference [95 % interval] in percent of the second network's"
-    " error.", "tbl-scale-differences",
-)
+in_numbers(compared(at_scale, more_pairs), "Mean difference [95 %"
+           " interval] in percent of the second network's error.",
+           "tbl-scale-differences")
 
 # %% [markdown]
 # With so many photographs something can be decided. *The prior helps:* on

@@ -70,6 +70,15 @@ def create(
     return _from_hub(name, advice, options)
 
 
+def normalisation(net: nn.Module) -> dict[str, torch.Tensor]:
+    """How a network of timm wants its pixels: the "mean" to subtract, the "std" to divide by.
+
+    Both are (3, 1, 1), of R, G and B in [0, 1].
+    """
+    config = timm().data.resolve_model_data_config(net)
+    return {name: torch.tensor(config[name]).view(3, 1, 1) for name in ("mean", "std")}
+
+
 def _given(name: str, weights: dict[str, torch.Tensor], options: dict[str, Any]) -> nn.Module:
     """A classifier, or its features, with all the weights of the classifier."""
     overlay = {"state_dict": weights}

@@ -102,6 +102,11 @@ def denormalize(L: Tensor, ab: Tensor) -> Tensor:
     return torch.cat(((L + 1) * 50, ab * AB_SCALE), dim=-3)
 
 
+def gray(L: Tensor) -> Tensor:
+    """sRGB of photographs without their colours: (..., 1, H, W) in [-1, 1] -> (..., 3, H, W)."""
+    return lab_to_rgb(denormalize(L, torch.zeros_like(L).expand(*L.shape[:-3], 2, -1, -1)))
+
+
 # What is written in place below was made a moment before, so gradients do not
 # notice; asking for less memory is what makes it faster.
 

@@ -58,9 +58,8 @@ class Prior(nn.Module):
             raise ColorlibError(f"a prior has no other settings than {known}") from error
         net = classifiers.create(self.spec.name, weights=self.spec.weights)
         self.net = net.requires_grad_(False)
-        config = classifiers.timm().data.resolve_model_data_config(self.net)
-        self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1))
-        self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1))
+        for name, values in classifiers.normalisation(self.net).items():
+            self.register_buffer(name, values)
         pooled = self.spec.output == "pooled"
         self.features = self.net.head_hidden_size if pooled else self.net.num_classes
         self.train(False)
@@ -70,8 +69,7 @@ class Prior(nn.Module):
         return super().train(False)
 
     def forward(self, L: Tensor) -> Tensor:
-        gray = lab.denormalize(L, torch.zeros_like(L).expand(-1, 2, -1, -1))
-        return self.see(lab.lab_to_rgb(gray))
+        return self.see(lab.gray(L))
 
     @torch.no_grad()
     def see(self, rgb: Tensor) -> Tensor:

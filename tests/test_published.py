@@ -500,7 +500,7 @@ def test_mirror_images_are_embedded_where_photographs_are_mirrored(toy, train, f
     prior = Quarters(size=PRIOR_SIZE)
     expected = photographs("flags", "train", prior).mirrored_embeddings
     plan = SimpleNamespace(
-        size=SIZE, photos=None, first=None, share=1.0, compared=False, prior=prior.spec,
+        size=SIZE, first=None, trained_on=lambda there: there, compared=False, prior=prior.spec,
         settings=training.Settings(flip=flip),
     )
     packs = runner._photographs(SimpleNamespace(data="flags", plan=plan), runner.Shared("cpu"))

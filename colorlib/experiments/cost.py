@@ -34,9 +34,8 @@ def of(run: Run) -> Cost:
     plan = run.plan
     if plan.settings is None:
         return Cost()
-    limits = (plan.first, plan.photos)
-    photos = min([_training_photographs(run.data), *(n for n in limits if n is not None)])
-    visits = round(plan.share * photos) * plan.settings.repeats * plan.settings.epochs
+    photos = plan.trained_on(_training_photographs(run.data))
+    visits = photos * plan.settings.repeats * plan.settings.epochs
     # With the preset's length of the embedding, which is mixed in once a photograph: of no weight.
     config = preset_config(plan.preset, **plan.changes)
     return Cost(visits, visits * flop_of_a_visit(config, plan.settings.crop or plan.size))

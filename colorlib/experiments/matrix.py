@@ -55,6 +55,12 @@ class Plan:
     compact: bool
 
 
+    def trained_on(self, there: int) -> int:
+        """How many of a data set's training photographs."""
+        limits = [limit for limit in (self.first, self.photos) if limit is not None]
+        return round(self.share * min([there, *limits]))
+
+
 @dataclass(frozen=True)
 class Run:
     """One cell of the matrix."""

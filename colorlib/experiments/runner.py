@@ -150,8 +150,7 @@ def _photographs(run: Run, shared: Shared) -> dict[str, Packed]:
         for split in data.SPLITS
     }
     train = packs["train"]
-    some = len(train) if plan.photos is None else plan.photos
-    if (some := round(plan.share * some)) < len(train):
+    if (some := plan.trained_on(len(train))) < len(train):
         packs["train"] = train.select(range(some))
     return packs
 

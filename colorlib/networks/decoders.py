@@ -95,25 +95,25 @@ class UNetDecoder(Decoder):
 
     def __init__(self, encoder: Encoder, config: Config):
         super().__init__()
-        self.joins, self.attention = nn.ModuleList(), nn.ModuleDict()
+        self.joins = nn.ModuleList()
         *finer, channels = encoder.channels
         for i, (skip, stride) in enumerate(zip(finer[::-1], encoder.strides[-2::-1], strict=True)):
-            inputs, channels = channels + skip, config.channels(self.LAYERS[min(i, 3)])
-            self.joins.append(nn.Sequential(
+            full = self.LAYERS[min(i, len(self.LAYERS) - 1)]
+            inputs, channels = channels + skip, config.channels(full)
+            layers: list[nn.Module] = [
                 conv(inputs, channels, batch_norm=config.batch_norm),
                 conv(channels, channels, batch_norm=config.batch_norm),
-            ))
+            ]
             if config.heads and stride == 16:
-                self.attention[str(i)] = SelfAttention(channels, config.heads)
+                layers.append(SelfAttention(channels, config.heads))
+            self.joins.append(nn.Sequential(*layers))
         self.channels, self.stride = channels, encoder.strides[0]
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         *finer, x = maps
-        for i, (join, skip) in enumerate(zip(self.joins, reversed(finer), strict=True)):
+        for join, skip in zip(self.joins, reversed(finer), strict=True):
             x = F.interpolate(x, size=skip.shape[2:], mode="bilinear")
             x = join(torch.cat((x, skip), dim=1))
-            if str(i) in self.attention:
-                x = self.attention[str(i)](x)
         return x
 
 

@@ -107,14 +107,11 @@ class TimmEncoder(Encoder):
         if [tuple(x.shape[2:]) for x in maps] != sizes:
             raise ColorlibError(f"{config.backbone} gives no maps of photographs of any size")
         self.net.train()
-        trained = classifiers.timm().get_pretrained_cfg(config.backbone)
-        for name in ("mean", "std"):
-            values = torch.tensor(getattr(trained, name)).view(3, 1, 1)
+        for name, values in classifiers.normalisation(self.net).items():
             self.register_buffer(name, values, persistent=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        gray = lab.lab_to_rgb(lab.denormalize(x, torch.zeros_like(x).expand(-1, 2, -1, -1)))
-        return self.net((gray - self.mean) / self.std)  # of (B, 3, H, W)
+        return self.net((lab.gray(x) - self.mean) / self.std)  # of (B, 3, H, W)
 
     def initialise(self, config: Config) -> None:
         if config.pretrained:

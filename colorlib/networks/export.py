@@ -94,8 +94,7 @@ def export_onnx(model: Colorizer, path: Path | str, opset: int = 17, **about) ->
 
 def _concat_at_once(attention: Attention, h: Tensor, h_bar: Tensor) -> Tensor:
     """`Attention.scores` of "concat" without its loop: tracing fixes how often one turns."""
-    at_t, at_s = attention.W_t(h), attention.W_s(h_bar)
-    return attention.v(torch.tanh(at_t[:, :, None] + at_s[:, None])).squeeze(-1)
+    return attention._concat(attention.W_t(h), attention.W_s(h_bar))
 
 
 def _trace(model: Colorizer, path: Path, opset: int) -> None:
