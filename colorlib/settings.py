@@ -75,6 +75,9 @@ class Config:
             Zhang et al. 2016.
         temperature: of the quantized head's prediction, from 1, the mean of its
             distribution, down to 0.01, the most probable colour; 0.38 in Zhang et al.
+        adjustment: of the quantized head's prediction: a colour's probability is first
+            divided by how frequent the colour is, to this power. 0 leaves it, 1 takes all
+            colours for equally frequent (logit adjustment, Menon et al. 2021).
     """
 
     width: float = 1.0
@@ -98,6 +101,7 @@ class Config:
     head: str = "regression"
     rebalancing: float = 0.5
     temperature: float = 0.38
+    adjustment: float = 0.0
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -111,8 +115,9 @@ class Config:
                 raise ColorlibError(f"{name} must not be negative, as {getattr(self, name)} is")
         if not self.temperature >= 0.01:
             raise ColorlibError(f"temperature must be at least 0.01, not {self.temperature}")
-        if not 0 <= self.rebalancing <= 1:
-            raise ColorlibError(f"rebalancing must lie between 0 and 1, not {self.rebalancing}")
+        for name in ("rebalancing", "adjustment"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ColorlibError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
 
     def channels(self, full: int) -> int:
         """How many channels a layer of `full` channels has at this width."""

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -508,6 +509,7 @@ def test_an_encoder_may_start_from_random_weights_and_loads_without_the_trained_
         ({"heads": 4, "decoder": "paper"}, "heads need the decoder 'unet'"),
         ({"temperature": 0.0}, "temperature must be at least 0.01"),
         ({"rebalancing": 1.5}, "rebalancing must lie between 0 and 1"),
+        ({"adjustment": -0.1}, "adjustment must lie between 0 and 1"),
         ({"head": "l1"}, "no head named 'l1'"),
     ],
 )
@@ -591,6 +593,21 @@ def test_the_quantized_head_answers_with_the_annealed_mean():
         ab = head.ab(z, (2, 2))
         assert ab.shape == (1, 2, 2, 2)
         assert torch.allclose(ab[0, :, 1, 1], (1 - share) * one + share * other, atol=1e-4)
+
+
+def test_adjusted_it_answers_as_if_colours_were_equally_frequent(tmp_path):
+    frequency = colours.smoothed_frequencies().float()
+    rarest, usual = int(frequency.argmin()), int(frequency.argmax())
+    z = torch.full((1, 261, 1, 1), -50.0)
+    z[0, rarest], z[0, usual] = frequency[rarest].log(), frequency[usual].log()
+    model = quantized(temperature=1.0)
+    networks.save_weights(model, tmp_path / "w.safetensors")
+    one, other = colours.centres()[[rarest, usual]].float() / 128
+    for power, odds in ((0.0, frequency[rarest] / frequency[usual]), (1.0, 1.0)):
+        adjusted = networks.load_weights(tmp_path / "w.safetensors", adjustment=power)
+        assert adjusted.config == replace(model.config, adjustment=power)
+        expected = (odds * one + other) / (odds + 1)
+        assert torch.allclose(adjusted.head.ab(z, (1, 1))[0, :, 0, 0], expected, atol=1e-4)
 
 
 def test_its_loss_is_lowest_for_the_colours_themselves_and_counts_rare_ones_more():

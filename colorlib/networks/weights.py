@@ -52,18 +52,24 @@ def snapshot(
     return {name: tensor.contiguous() for name, tensor in tensors.items()}, metadata
 
 
-def load_weights(path: Path | str) -> Colorizer:
+def load_weights(path: Path | str, /, **changes) -> Colorizer:
     """Rebuild a network from a file of `save_weights`, in evaluation mode, as float32.
 
+    Args:
+        path: the file.
+        changes: fields of `Config` to set differently, of those that change no
+            weights, such as `temperature`.
+
     Raises:
-        ColorlibError: missing, damaged, or not such a file.
+        ColorlibError: missing, damaged, or not such a file; changes that do not fit it.
     """
     path = files.user_path(path)
     with _open(path) as file:
         metadata = _metadata(file, path)
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     try:
-        model = Colorizer(Config(**json.loads(metadata["config"])), initialise=False)
+        config = Config(**json.loads(metadata["config"]) | changes)
+        model = Colorizer(config, initialise=False)
         model.load_state_dict({name: t.float() if t.is_floating_point() else t
                                for name, t in current_names(tensors).items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
