@@ -21,10 +21,12 @@ from colorlib.networks import STRIDE, Colorizer
 
 _moved.watch(__name__)
 
-# Upsampling along edges ends at this many times the working size, from where a plain
-# enlargement goes on: so a large photograph does not take much longer.
-_GUIDED = 4
-_LONGEST = 4  # times the working size: a longer photograph is squeezed to that
+GUIDED = 256
+"""Upsampling along edges ends where the shorter side has so many pixels, or twice the working
+size, if that is more. From there a plain enlargement goes on, with the same error (`benchmarks/
+README.md`), so that a large photograph does not take much longer."""
+
+_LONGEST = 4  # times the shorter side: a longer photograph is squeezed to that
 _STRIP = 1 << 20  # pixels that are worked on at once in full size
 
 Photograph = Image.Image | np.ndarray | str | Path
@@ -60,9 +62,9 @@ class Pipeline:
         photo = _image(image)
         rgb = files.upright(photo)
         gray = _gray(rgb)
-        scale = min(1.0, _GUIDED * size / min(rgb.size))
-        most = _GUIDED * _LONGEST * size
-        sides = [min(most, max(1, round(side * scale))) for side in rgb.size]
+        guided = max(GUIDED, 2 * size)
+        scale = min(1.0, guided / min(rgb.size))
+        sides = [min(_LONGEST * guided, max(1, round(side * scale))) for side in rgb.size]
         reduced = gray.resize(sides, _BICUBIC)
         L = _lightness(reduced)[None, None]
         with torch.inference_mode():
@@ -167,6 +169,9 @@ def predict(
 ) -> Tensor:
     """Predict ab at a working size and upsample it to the size of L.
 
+    The mean of what the network predicts for the photograph and for its mirror image, with the
+    same embedding: `benchmarks/README.md` tells what that gains.
+
     Args:
         model: the network, in evaluation mode.
         L: (B, 1, H, W) in [-1, 1].
@@ -185,11 +190,13 @@ def predict(
     H, W = L.shape[-2:]
     scale = working_size / min(H, W)
     size = [max(STRIDE, min(_LONGEST * working_size, round(side * scale))) for side in (H, W)]
-    small = F.interpolate(L, size, mode="bilinear", antialias=True).clamp(-1, 1)
+    # As photographs are packed for training: softer ones are predicted worse.
+    small = F.interpolate(L, size, mode="bicubic", antialias=True).clamp(-1, 1)
+    both = torch.cat((small, small.flip(-1))).to(device)
     if embedding is not None:
-        embedding = embedding.to(device)
-    ab = model.to(device)(small.to(device), embedding).float().cpu()
-    return upsample(ab, L)
+        embedding = embedding.to(device).repeat(2, 1)
+    ab, mirrored = model.to(device)(both, embedding).float().cpu().chunk(2)
+    return upsample((ab + mirrored.flip(-1)) / 2, L)
 
 
 def upsample(ab: Tensor, L: Tensor) -> Tensor:

@@ -76,8 +76,9 @@ class Config:
         temperature: of the quantized head's prediction, from 1, the mean of its
             distribution, down to 0.01, the most probable colour; 0.38 in Zhang et al.
         adjustment: of the quantized head's prediction: a colour's probability is first
-            divided by how frequent the colour is, to this power. 0 leaves it, 1 takes all
-            colours for equally frequent (logit adjustment, Menon et al. 2021).
+            divided by how frequent the colour is, to this power (logit adjustment, Menon
+            et al. 2021). 0 leaves it; 1 takes all colours for equally frequent, after
+            training without `rebalancing`, which does a part of it already.
     """
 
     width: float = 1.0
@@ -123,6 +124,9 @@ class Config:
         """How many channels a layer of `full` channels has at this width."""
         return max(1, round(full * self.width))
 
+
+ANSWERS = ("temperature", "adjustment")
+"""Fields of `Config` that only say how a trained head answers: they may be changed later."""
 
 CHOICES = {
     "attention": (None, "dot", "general", "concat", "pointwise"),

@@ -600,14 +600,18 @@ def test_adjusted_it_answers_as_if_colours_were_equally_frequent(tmp_path):
     rarest, usual = int(frequency.argmin()), int(frequency.argmax())
     z = torch.full((1, 261, 1, 1), -50.0)
     z[0, rarest], z[0, usual] = frequency[rarest].log(), frequency[usual].log()
-    model = quantized(temperature=1.0)
+    model = quantized(temperature=0.5)
     networks.save_weights(model, tmp_path / "w.safetensors")
     one, other = colours.centres()[[rarest, usual]].float() / 128
-    for power, odds in ((0.0, frequency[rarest] / frequency[usual]), (1.0, 1.0)):
+    ratio = frequency[rarest] / frequency[usual]
+    for power, odds in ((0.0, ratio**2), (0.5, ratio), (1.0, 1.0)):  # to the power of 1 / T
         adjusted = networks.load_weights(tmp_path / "w.safetensors", adjustment=power)
         assert adjusted.config == replace(model.config, adjustment=power)
         expected = (odds * one + other) / (odds + 1)
         assert torch.allclose(adjusted.head.ab(z, (1, 1))[0, :, 0, 0], expected, atol=1e-4)
+    for other_change in ({"width": 0.25}, {"temprature": 1.0}):
+        with pytest.raises(ValueError, match="no field that only says how a head answers"):
+            networks.load_weights(tmp_path / "w.safetensors", **other_change)
 
 
 def test_its_loss_is_lowest_for_the_colours_themselves_and_counts_rare_ones_more():

@@ -143,7 +143,7 @@ class QuantizedHead(Head):
 
     colours: Tensor
     weights: Tensor
-    raised: Tensor
+    log_rarity: Tensor
 
     def __init__(self, decoder: Decoder, config: Config):
         super().__init__()
@@ -154,8 +154,8 @@ class QuantizedHead(Head):
         self.register_buffer("colours", centres, persistent=False)
         weights = _rebalanced(config.rebalancing).float()
         self.register_buffer("weights", weights, persistent=False)
-        raised = -config.adjustment * colours.smoothed_frequencies().log().float()
-        self.register_buffer("raised", raised.view(-1, 1, 1), persistent=False)
+        log_rarity = -colours.smoothed_frequencies().log().float().view(-1, 1, 1)
+        self.register_buffer("log_rarity", config.adjustment * log_rarity, persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.last(features)  # (B, Q, h, w)
@@ -163,11 +163,11 @@ class QuantizedHead(Head):
     def ab(self, z: Tensor, size: Sequence[int]) -> Tensor:
         """The annealed mean (section 2.3): of the distribution to the power 1 / T.
 
-        Before, the distribution may be adjusted, so that rare colours count more.
+        Before, it may be adjusted, so that rare colours count more (`Config.adjustment`).
         """
         H, W = size
         with torch.autocast(z.device.type, enabled=False):  # colours are not to be rounded
-            probable = ((z.float() + self.raised) / self.temperature).softmax(dim=1)
+            probable = ((z.float() + self.log_rarity) / self.temperature).softmax(dim=1)
             ab = torch.einsum("bqhw,qc->bchw", probable, self.colours)
         return self.upsample(ab)[..., :H, :W]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from colorlib import files
 from colorlib.errors import ColorlibError
 from colorlib.networks.colorizer import Colorizer
-from colorlib.settings import Config
+from colorlib.settings import ANSWERS, Config
 
 _FORMAT = "colorlib-weights-1"
 
@@ -52,17 +52,19 @@ def snapshot(
     return {name: tensor.contiguous() for name, tensor in tensors.items()}, metadata
 
 
-def load_weights(path: Path | str, /, **changes) -> Colorizer:
+def load_weights(path: Path | str, **changes: float) -> Colorizer:
     """Rebuild a network from a file of `save_weights`, in evaluation mode, as float32.
 
     Args:
         path: the file.
-        changes: fields of `Config` to set differently, of those that change no
-            weights, such as `temperature`.
+        changes: how its head is to answer differently: fields in `settings.ANSWERS`.
 
     Raises:
-        ColorlibError: missing, damaged, or not such a file; changes that do not fit it.
+        ColorlibError: missing, damaged, or not such a file; a value that a field cannot have.
+        ValueError: other changes.
     """
+    if others := sorted(set(changes) - set(ANSWERS)):
+        raise ValueError(f"{others[0]!r} is no field that only says how a head answers: {ANSWERS}")
     path = files.user_path(path)
     with _open(path) as file:
         metadata = _metadata(file, path)
