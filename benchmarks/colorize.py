@@ -1,6 +1,8 @@
 """What a photograph costs to colorize, by its size. Prints Markdown tables.
 
-    python benchmarks/colorize.py
+    python benchmarks/colorize.py [--quality]
+
+With `--quality` only what is no matter of time: mirror images, a moving camera, upsampling.
 """
 
 import multiprocessing
@@ -12,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from timing import peak, where
 from torch.nn import functional as F
 
-from colorlib import data, files, lab, networks, zoo
-from colorlib.pipeline import Pipeline, upsample
+from colorlib import data, files, lab, zoo
+from colorlib.pipeline import GUIDED, Pipeline, predict, upsample
 
+VALIDATION = ("landscapes", "places", "everyday")
 SIDES = ((612, 408), (1224, 816), (4242, 2828), (8660, 5774))  # 0.25, 1, 12, 50 megapixels
 
 
@@ -75,16 +78,62 @@ def album(folder: Path, count: int = 100) -> None:
           f"second, median {statistics.median(times):.2f} s, slowest {max(times):.2f} s")
 
 
+def mirror(count: int = 200) -> None:
+    """What the mean with the mirror image gains, on validation photographs."""
+    print("\n### The mean with the mirror image\n")
+    print(f"Error on {count} validation photographs at the working size, relative to that without "
+          "it.\n")
+    print("| weights | " + " | ".join(VALIDATION) + " |\n| --- |" + " --- |" * len(VALIDATION))
+    for name in zoo.names():
+        given, cells = zoo.load(name), []
+        for data_set in VALIDATION:
+            packed = data.pack(data.photos(data_set, "val"), given.size).select(range(count))
+            alone, both = torch.zeros(2).double()
+            for some in packed.some():
+                L, ab = lab.normalize(some.lab())
+                with torch.no_grad():
+                    alone += (given.model(L) - ab).square().sum()
+                both += (predict(given.model, L, given.size) - ab).square().sum()
+            cells.append(f"{both / alone:.3f}")
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def moving(frames: int = 12, step: int = 2, width: int = 512, height: int = 384) -> None:
+    """A camera that moves to the right: do the colours of what it sees stay?"""
+    print(f"\n### {frames} frames of {width} x {height}, each {step} pixels further right\n")
+    print("By how many Lab units a and b of the same point change from one frame to the next, the "
+          "mean over\nthe test photographs of `samples`; and relative to their mean chroma.\n")
+    print("| weights | change | relative |")
+    print("| --- | --- | --- |")
+    for name in zoo.names():
+        pipeline, changes, chromas = Pipeline(name), [], []
+        for photo in data.photos("samples", "test"):
+            image = files.upright(files.read(photo.path))
+            image = ImageOps.fit(image, (width + step * (frames - 1), height))
+            crops = [image.crop((x, 0, x + width, height))
+                     for x in range(0, step * frames, step)]
+            ab = torch.cat([_ab(pipeline(crop)) for crop in crops])
+            changes.append((ab[1:, :, :, :-step] - ab[:-1, :, :, step:]).abs().mean().item())
+            chromas.append(ab.norm(dim=1).mean().item())
+        change, chroma = statistics.mean(changes), statistics.mean(chromas)
+        print(f"| {name} | {change:.2f} | {change / chroma:.1%} |")
+
+
+def _ab(image: Image.Image) -> torch.Tensor:
+    rgb = torch.from_numpy(np.array(image)).movedim(-1, 0)[None] / 255
+    return lab.rgb_to_lab(rgb)[:, 1:]
+
+
 def upsampling(side: int = 512) -> None:
     """Does joint bilateral upsampling bleed less than plain interpolation?"""
-    model = networks.load_weights(zoo.find(zoo.DEFAULT))
+    given = zoo.load()
     packed = data.pack(data.photos("samples", "test"), side)
     found: dict[str, dict[str, list]] = {"true colours": {}, "predicted colours": {}}
     for i in range(len(packed)):
         L, ab = lab.normalize(packed.lab([i]))
-        true = F.interpolate(ab, 64, mode="area")
-        with torch.no_grad():
-            predicted = model(F.interpolate(L, 64, mode="bilinear", antialias=True))
+        true = F.interpolate(ab, given.size, mode="area")
+        small = F.interpolate(L, given.size, mode="bicubic", antialias=True).clamp(-1, 1)
+        predicted = predict(given.model, small, given.size)  # not enlarged yet
         smooth = F.avg_pool2d(ab, 9, 1, 4, count_include_pad=False)
         contrast = torch.hypot(*(ab - smooth).unbind(1))
         edge = contrast > contrast.quantile(0.9)
@@ -93,7 +142,7 @@ def upsampling(side: int = 512) -> None:
                 error = ((large - ab) ** 2).sum(dim=1)
                 both = error.mean().item(), error[edge].mean().item()
                 rows.setdefault(name, []).append(both)
-    print(f"\n### Enlarging 64 x 64 colours to {side} x {side}\n")
+    print(f"\n### Enlarging {given.size} x {given.size} colours to {side} x {side}\n")
     print("Errors relative to bilinear, over the test photographs of `samples`: everywhere, and "
           "in the tenth\nof the pixels where colours change most. `true colours` are the "
           "photographs' own, reduced first.\nThe last column has two areas of one colour each "
@@ -104,7 +153,7 @@ def upsampling(side: int = 512) -> None:
     L = torch.zeros(1, 1, side, side)
     L[..., side // 2 + 5 :] = 0.8  # an edge within a pixel of the small map
     ab = torch.cat((L, -L), dim=1) / 2
-    areas = enlargements(F.interpolate(ab, 64, mode="area"), L)
+    areas = enlargements(F.interpolate(ab, given.size, mode="area"), L)
     for name in areas:
         cells = []
         for rows in found.values():
@@ -116,7 +165,7 @@ def upsampling(side: int = 512) -> None:
 
 def enlargements(small: torch.Tensor, L: torch.Tensor) -> dict[str, torch.Tensor]:
     side = L.shape[-1]
-    guide = F.interpolate(L, 256, mode="bicubic", antialias=True).clamp(-1, 1)
+    guide = F.interpolate(L, GUIDED, mode="bicubic", antialias=True).clamp(-1, 1)
     return {
         "bilinear": F.interpolate(small, side, mode="bilinear"),
         "bicubic": F.interpolate(small, side, mode="bicubic"),
@@ -126,10 +175,12 @@ def enlargements(small: torch.Tensor, L: torch.Tensor) -> dict[str, torch.Tensor
 
 def main() -> None:
     print(f"{where()}; shipped weights\n")
-    if "--upsampling" not in sys.argv:
+    if "--quality" not in sys.argv:
         with tempfile.TemporaryDirectory() as folder:
             sizes(Path(folder))
             album(Path(folder))
+    mirror()
+    moving()
     upsampling()
 
 

@@ -67,3 +67,14 @@ def test_what_is_gathered_is_found_where_it_is_unpacked(cache, tmp_path):
         [sys.executable, *map(str, gather)], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 1 and done.stderr == f"{parts} is not empty\n"
+
+
+def test_how_weights_answer_is_chosen_by_the_rule_that_is_stated():
+    text = python("-c", """
+import sys; sys.path.insert(0, "benchmarks")
+from choose import Way, choose
+ways = [Way(1.0, 0.0, 0.6, 0.79, 0.1), Way(1.0, 0.1, 0.7, 0.8, 0.3), Way(0.6, 0.1, 0.8, 0.9, 0.1),
+        Way(0.6, 0.3, 0.9, 1.0, 0.1), Way(0.4, 0.4, 1.1, 1.3, 0.2), Way(0.4, 0.5, 1.0, 1.4, 0.9)]
+print(*(ways.index(way) for way in choose(ways).values()), *choose(ways[:1]).values())
+""")
+    assert text.split() == ["1", "4", "None", "None"]
