@@ -426,14 +426,14 @@ figures.loss_curves(history, baselines_val)
 # %% [markdown]
 # ## Where the same network ends up
 #
-# Ninety seconds are a beginning. The library ships weights of the same
-# network at full width, trained in stages on these photographs and on
-# others: sea and sky, open country, and the training part of the 962
+# Ninety seconds are a beginning. The weights `baseline` that come with the
+# library are of the same network at full width, trained in stages on these
+# photographs and on others: sea and sky, open country, and the training part of the 962
 # ImageNet photographs, one a class. (A number behind a data set says how
 # often an epoch visits it.) The weights file records where they come from:
 
 # %%
-shipped_file = zoo.find(zoo.DEFAULT)
+shipped_file = zoo.find("baseline")
 stages = [networks.read_about(shipped_file)]
 while isinstance(stages[0]["init"], dict):
     stages.insert(0, stages[0]["init"])

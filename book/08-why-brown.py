@@ -33,7 +33,7 @@ if importlib.util.find_spec("colorlib") is None:
 # %% tags=["hide-input"]
 import torch
 
-from colorlib import data, lab, metrics, networks, zoo
+from colorlib import data, lab, metrics, zoo
 from colorlib.book import figures
 from colorlib.pipeline import predict
 
@@ -151,7 +151,7 @@ print("between red (0) and green (180), by way of yellow (90):",
 #
 # - *gray*, and *mean colour*, the constant from above;
 # - *by lightness*, the table from above;
-# - *network*, the weights that come with the library;
+# - *network*, the weights `baseline` that come with the library;
 # - *stronger*, the same with its colours times 1.5;
 # - *wrong colours*, vivid ones: those of the next test photograph,
 #   mirrored, pixel for pixel. They have the right amount of colour in the
@@ -160,7 +160,7 @@ print("between red (0) and green (180), by way of yellow (90):",
 # %%
 test, photographs = true["test"], packs["test"]
 L, wanted = lab.normalize(test)
-model = networks.load_weights(zoo.find(zoo.DEFAULT))
+model = zoo.load("baseline").model
 ours = predict(model, L, 64)
 which = (test[:, 0] / 5).long().clamp(max=19)
 ways = {
@@ -245,7 +245,9 @@ print("nearest to the photographs' colourfulness:",
 # colours and then choose; adversarial training asks for colours that a
 # second network takes for real. Both predict more vivid colours and make
 # larger errors; both are worse by the squared error. The paper we replicate
-# stays with the squared error, and so do we.
+# stays with the squared error. The weights that the tool takes by default do
+# not: they answer with probabilities of colours ([chapter
+# 9](09-your-photographs.ipynb)).
 
 # %% [markdown]
 # ## Summary

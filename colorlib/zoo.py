@@ -2,7 +2,8 @@
 
 A card, ``weights/NAME.json``, holds the file's SHA-256, a line on what the
 weights are, what they are bad at, and scores on photographs that they were not
-trained on. How they were trained stands in the weights file itself.
+trained on. How they were trained stands in the weights file itself. A card
+without a hash is for the file of another card, read with another config.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ if TYPE_CHECKING:  # torch takes its time, and a list of names need not wait for
     from colorlib.networks import Colorizer
     from colorlib.priors import Prior
 
-DEFAULT = "baseline"
+DEFAULT = "unet"
 BEST = "best.safetensors"
 """The best weights in a run folder."""
 
@@ -36,15 +37,20 @@ def card(name: str) -> dict:
     """What is to be known about weights of the library.
 
     Returns:
-        "sha256", "summary", "bad_at" (sentences) and "scores": data set ->
-        {"photos", "size", "gray", "mean colour", "network"}, the last three
-        the mean squared error of ab / 128 over the test split.
+        "sha256", or "weights", whose file they are; "changes" to how it answers, if any;
+        "summary", "bad_at" (sentences) and "scores": data set -> {"photos",
+        "size", "gray", "mean colour", "network", "chroma", "gap"}: the mean
+        squared error of ab / 128 over the test split, by three predictions; of
+        the network's also the mean chroma ratio, and how much of a classifier's gap
+        it closes (`metrics.gap_closed`).
     """
     return json.loads((_FOLDER / f"{name}.json").read_text())
 
 
 def find(weights: str | Path) -> Path:
-    """The file of weights.
+    """The file of weights; of a card without a file of its own, the other card's.
+
+    `load` reads it as the card says.
 
     Args:
         weights: a name of the library's own, verified by its hash; a file, or
@@ -54,10 +60,11 @@ def find(weights: str | Path) -> Path:
     Raises:
         ColorlibError: none of these, or a file of the library that is damaged.
     """
-    if isinstance(weights, str) and weights in names():
-        path = _FOLDER / f"{weights}.safetensors"
+    if own := _own(weights):
+        file = own.get("weights", weights)
+        path = _FOLDER / f"{file}.safetensors"
         digest = hashlib.sha256(path.read_bytes()) if path.is_file() else None
-        if digest is None or digest.hexdigest() != card(weights)["sha256"]:
+        if digest is None or digest.hexdigest() != card(file)["sha256"]:
             raise ColorlibError(f"the weights {weights!r} are damaged: install colorlib again")
         if other := _file(Path(weights)):
             warnings.warn(
@@ -78,6 +85,23 @@ def find(weights: str | Path) -> Path:
     )
 
 
+def about(weights: str | Path) -> dict:
+    """What weights say of themselves, such as the "size" they were trained at.
+
+    Of those of the library also "changes" to how they answer, if their card has some.
+    Arguments and errors as for `find`.
+    """
+    from colorlib.networks import read_about
+
+    own = _own(weights)
+    return read_about(find(weights)) | {key: own[key] for key in ("changes",) if key in own}
+
+
+def _own(weights: str | Path) -> dict:
+    """The card of weights of the library; an empty one for others."""
+    return card(weights) if isinstance(weights, str) and weights in names() else {}
+
+
 def _file(given: Path) -> Path | None:
     """A file, or the best weights of a run folder; None if there is neither."""
     return next((path for path in (given, given / BEST) if path.is_file()), None)
@@ -90,18 +114,14 @@ class Pretrained:
     Attributes:
         path: their file.
         model: the network, in evaluation mode.
-        about: what they say of themselves, such as the "size" they were trained at.
+        about: what `about` says of them.
+        name: a short name: of the library's own, of the file, or of its run folder.
     """
 
     path: Path
     model: "Colorizer"
     about: dict
-
-    @property
-    def name(self) -> str:
-        """A short name: of the file, or of its run folder."""
-        folder = os.path.basename(os.path.dirname(os.path.abspath(self.path)))
-        return folder if folder and self.path.name == BEST else self.path.stem
+    name: str
 
     @property
     def size(self) -> int:
@@ -138,7 +158,10 @@ def load(weights: str | Path = DEFAULT) -> Pretrained:
     Raises:
         ColorlibError: also if the file is damaged or foreign.
     """
-    from colorlib.networks import load_weights, read_about
+    from colorlib.networks import load_weights
 
-    path = find(weights)
-    return Pretrained(path, load_weights(path), read_about(path))
+    path, said = find(weights), about(weights)
+    folder = os.path.basename(os.path.dirname(os.path.abspath(path)))
+    name = folder if folder and path.name == BEST else path.stem
+    model = load_weights(path, **said.get("changes", {}))
+    return Pretrained(path, model, said, str(weights) if _own(weights) else name)

@@ -421,9 +421,12 @@ def test_senseless_options_are_refused_at_once(run, tmp_path, option):
 
 def test_weights_are_listed_with_their_cards(run):
     status, said, _ = run("weights")
-    assert status == 0 and said.startswith("baseline: ")
-    for words in ("working size", "samples, 10 test photos", "bad at"):
+    assert status == 0 and said.startswith(f"{zoo.DEFAULT}: ")
+    for words in ("working size", "samples, 10 test photos of 256 pixels: error ", "bad at"):
         assert words in said
+    assert "MB, the file of unet, working size 128" in said
+    status, said, _ = run("weights", "vivid")
+    assert status == 0 and json.loads(said[said.index("{"):])["changes"]["adjustment"] > 0
     status, _, error = run("weights", "nonsense")
     assert status == 1 and "baseline" in error
 

@@ -40,7 +40,11 @@ def evaluate(
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Judge a network by photographs: a table with gray and mean colour for comparison."""
+    """Judge a network by photographs: a table with gray and mean colour for comparison.
+
+    The network alone, on square photographs: what 'colorize' does besides, the mean with the
+    mirror image and upsampling, is in the scores of 'colorlib weights'.
+    """
     from colorlib import devices, files, metrics
 
     if json_file is not None and json_file.exists():
@@ -65,8 +69,8 @@ def evaluate(
     _print_scores(scores)
     if json_file is not None:
         about = given.about | {"data": data, "split": split, "size": size, "device": here}
-        found = {"weights": str(given.path), "about": about, "photos": photographs.names,
-                 "scores": scores}
+        found = {"name": given.name, "weights": str(given.path), "about": about,
+                 "photos": photographs.names, "scores": scores}
         files.write_text(json_file, as_json(found))
 
 

@@ -18,7 +18,11 @@ def export(
         ),
     ] = zoo.DEFAULT,
 ) -> None:
-    """Write a network as an ONNX file that takes photographs of any size, and check it."""
+    """Write a network as an ONNX file that takes photographs of any size, and check it.
+
+    The network alone: 'colorize' gives it photographs at their working size, takes the mean with
+    the mirror image, and upsamples ab.
+    """
     from colorlib import networks
     from colorlib.files import user_path
 
