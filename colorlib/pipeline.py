@@ -27,7 +27,7 @@ size, if that is more. From there a plain enlargement goes on, with the same err
 README.md`), so that a large photograph does not take much longer."""
 
 _LONGEST = 4  # times the shorter side: a longer photograph is squeezed to that
-_STRIP = 1 << 20  # pixels that are worked on at once in full size
+_STRIP = 1 << 18  # pixels that are worked on at once in full size
 
 Photograph = Image.Image | np.ndarray | str | Path
 """What can be colorized; see `colorize`."""
