@@ -337,7 +337,7 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
 # %% [markdown]
 # It does best on skies, lawns and leaves. Bricks become gray or brown.
 # Flowers become like the leaves around them, since they may have any
-# colour; so may clothes, cars and painted things, and they stay dull. A
+# colour; so may clothes, cars and signs, and they stay dull. A
 # shaded path is taken for water. A colorized photograph is a guess at what
 # might have been, not a document of what was.
 #
