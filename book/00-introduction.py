@@ -39,7 +39,7 @@ from colorlib import colorize, data, metrics
 from colorlib.book import figures, widgets
 from colorlib.experiments import claims
 
-# %% mystnb={"figure": {"caption": "Left: what the network is given. Middle: what it predicts, with the weights that come with the library. Right: the photograph. None of the three was used in training.", "name": "fig-first-light"}, "image": {"alt": "Three photographs in rows: the Eiffel Tower under a blue sky, a large tree on a lawn, a flower bed; each in gray, as colorized by the network, and in true colour. Sky, lawn, leaves and stone have their colours; yellow flowers came out pale green."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: what the network is given. Middle: what it predicts, with the weights that come with the library. Right: the photograph. None of the three was used in training.", "name": "fig-first-light"}, "image": {"alt": "Three photographs in rows: the Eiffel Tower under a blue sky, a large tree on a lawn, a flower bed; each in gray, as colorized by the network, and in true colour. Sky, lawn, leaves and stone have their colours; yellow flowers came out pale green."}}
 photos = [photo for photo in data.photos("samples", "test")
           if photo.name != "eiffel-1.png"]  # there are two of the tower
 true = data.pack(photos, 192).lab()
@@ -55,16 +55,17 @@ figures.grid({
 })
 
 # %% [markdown]
-# These are, of the ten test photographs that come with the library, those
-# with the lowest error relative to gray. [Chapter
-# 9](09-your-photographs.ipynb) shows all ten, and what goes wrong; its
-# weights are not the paper's, but of a network of today that grew out of it.
+# Of the ten test photographs that come with the library these have the
+# lowest error relative to gray (of two views of the tower, one is left
+# out). [Chapter 9](09-your-photographs.ipynb) shows all ten, and what goes
+# wrong. The weights are not of the paper's network but of a later one, with
+# a pretrained classifier as its encoder.
 #
 # Move the slider: left of it is the prediction, right of it the photograph.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 widgets.compare(
-    *(figures.images(photos[best[:1]])[0] for photos in (predicted, true)),
+    figures.images(predicted[best])[0], figures.images(true[best])[0],
     ("predicted", "photograph"), "The Eiffel Tower", "eiffel",
 )
 
