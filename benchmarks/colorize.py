@@ -19,6 +19,7 @@ from timing import peak, where
 from torch.nn import functional as F
 
 from colorlib import data, files, lab, zoo
+from colorlib.book import figures
 from colorlib.pipeline import GUIDED, Pipeline, predict, upsample
 
 VALIDATION = ("landscapes", "places", "everyday")
@@ -112,16 +113,11 @@ def moving(frames: int = 12, step: int = 2, width: int = 512, height: int = 384)
             image = ImageOps.fit(image, (width + step * (frames - 1), height))
             crops = [image.crop((x, 0, x + width, height))
                      for x in range(0, step * frames, step)]
-            ab = torch.cat([_ab(pipeline(crop)) for crop in crops])
+            ab = figures.batch([pipeline(crop) for crop in crops])[:, 1:]
             changes.append((ab[1:, :, :, :-step] - ab[:-1, :, :, step:]).abs().mean().item())
             chromas.append(ab.norm(dim=1).mean().item())
         change, chroma = statistics.mean(changes), statistics.mean(chromas)
         print(f"| {name} | {change:.2f} | {change / chroma:.1%} |")
-
-
-def _ab(image: Image.Image) -> torch.Tensor:
-    rgb = torch.from_numpy(np.array(image)).movedim(-1, 0)[None] / 255
-    return lab.rgb_to_lab(rgb)[:, 1:]
 
 
 def upsampling(side: int = 512) -> None:

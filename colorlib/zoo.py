@@ -91,10 +91,14 @@ def about(weights: str | Path) -> dict:
     Of those of the library also "changes" to how they answer, if their card has some.
     Arguments and errors as for `find`.
     """
+    return _about(find(weights), _own(weights))
+
+
+def _about(path: Path, own: dict) -> dict:
+    """What a file says, and its card, if it is the library's own."""
     from colorlib.networks import read_about
 
-    own = _own(weights)
-    return read_about(find(weights)) | {key: own[key] for key in ("changes",) if key in own}
+    return read_about(path) | {key: own[key] for key in ("changes",) if key in own}
 
 
 def _own(weights: str | Path) -> dict:
@@ -160,8 +164,9 @@ def load(weights: str | Path = DEFAULT) -> Pretrained:
     """
     from colorlib.networks import load_weights
 
-    path, said = find(weights), about(weights)
+    path, own = find(weights), _own(weights)
+    said = _about(path, own)
     folder = os.path.basename(os.path.dirname(os.path.abspath(path)))
     name = folder if folder and path.name == BEST else path.stem
     model = load_weights(path, **said.get("changes", {}))
-    return Pretrained(path, model, said, str(weights) if _own(weights) else name)
+    return Pretrained(path, model, said, str(weights) if own else name)
