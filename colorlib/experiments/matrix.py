@@ -4,7 +4,7 @@
 cell of the matrix, its `Plan` what is declared for it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class Plan:
         first: how many of the data set's training photographs the scale takes, the
             first ones; None for all.
         photos: how many of these it is trained on; None for all.
-        share: which part of these it is trained on, the first ones.
+        share: which part of these it is trained on, the first ones; in as many more epochs.
         compared: whether it is a row of the comparison, and not an ablation.
         others: the scale's other data sets whose photographs have the same size.
         compact: whether its tables of scores are short ones (`records`).
@@ -53,7 +53,6 @@ class Plan:
     compared: bool
     others: tuple[str, ...]
     compact: bool
-
 
     def trained_on(self, there: int) -> int:
         """How many of a data set's training photographs."""
@@ -98,6 +97,7 @@ class Run:
         rows |= {name: {"preset": "baseline"} for name in TRIVIAL}
         row = find(rows, self.variant, "variant")
         own, settings = _of_data_set(scale, self.data), None
+        share = row.get("share", 1.0)
         if self.seed is not None:
             recipe = declaration["recipes"][row["recipe"]] if "recipe" in row else {}
             settings = Settings(
@@ -105,6 +105,8 @@ class Run:
                 repeats=declaration["repeats"].get(self.data, 1),
                 seed=self.seed,
             )
+            if share < 1.0:  # as many visits of photographs as with all of them
+                settings = replace(settings, epochs=round(settings.epochs / share))
         with_prior = preset_config(row["preset"]).embedding > 0
         return Plan(
             size=own["size"],
@@ -114,7 +116,7 @@ class Run:
             settings=settings,
             first=own.get("photos"),
             photos=row.get("photos"),
-            share=row.get("share", 1.0),
+            share=share,
             compared=self.variant not in declaration["ablations"],
             others=tuple(
                 name for name in scale["data"]
