@@ -480,6 +480,17 @@ def test_an_encoder_of_timm_gives_the_maps_of_the_classifier_it_was():
     assert torch.allclose(prior.net.bn2(prior.net.conv_head(last)), seen, atol=1e-4)
 
 
+def test_on_a_cpu_an_encoder_of_timm_stays_in_float32():
+    encoder = networks.build("unet", width=0.125).encoder.eval()
+    L = torch.rand(1, 1, 64, 64) * 2 - 1
+    with torch.no_grad():
+        wanted = encoder(L)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = encoder(L)
+    for one, other in zip(found, wanted, strict=True):
+        assert one.dtype == torch.float32 and torch.equal(one, other)
+
+
 def test_an_encoder_may_start_from_random_weights_and_loads_without_the_trained_ones(
     tmp_path, monkeypatch
 ):

@@ -111,7 +111,10 @@ class TimmEncoder(Encoder):
             self.register_buffer(name, values, persistent=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        return self.net((lab.gray(x) - self.mean) / self.std)  # of (B, 3, H, W)
+        # On a CPU always in float32: in bfloat16, gradients of depthwise convolutions take
+        # ten times as long.
+        with torch.autocast("cpu", enabled=False):
+            return self.net((lab.gray(x.float()) - self.mean) / self.std)  # of (B, 3, H, W)
 
     def initialise(self, config: Config) -> None:
         if config.pretrained:
