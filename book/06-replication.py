@@ -254,14 +254,14 @@ percents(runs, "Error on the test photographs in percent of that of one"
 #
 # Which of these differences are more than chance? For two networks we take
 # the difference of their errors on each test photograph, and ask how much
-# its mean would vary with other photographs and other seeds: ten thousand
-# times we draw photographs and, for each network, seeds, as many as there
-# are, with repetition; and keep the middle 95 % of the means. That is a
-# *bootstrap*, *paired* since both networks are judged on the same draw of
-# photographs, so that easy and hard ones cancel out. An interval left of
-# zero says that the first network is better on photographs of this kind.
+# its mean would vary with other photographs and other seeds. The variances
+# of both add up, and Student's t gives the interval (`experiments.difference`
+# says how), which is wide where seeds are few. The comparison is *paired*:
+# both networks are judged on the same photographs, so that easy and hard
+# ones cancel out. An interval left of zero says that the first network is
+# better on photographs of this kind.
 
-# %% mystnb={"figure": {"caption": "Differences of error on the test photographs, in percent of the second network's error, with 95 % intervals. Left of zero, blue: the first network is better. Right, red: the second. Gray: undecided.", "name": "fig-differences"}, "image": {"alt": "Four panels, six intervals each, all of them gray and across zero. The intervals are widest for samples and coast, over 40 per cent, and narrowest for ImageNet, some 12 per cent wide."}}
+# %% mystnb={"figure": {"caption": "Differences of error on the test photographs, in percent of the second network's error, with 95 % intervals. Left of zero, blue: the first network is better. Right, red: the second. Gray: undecided.", "name": "fig-differences"}, "image": {"alt": "Four panels, six intervals each, all of them gray and across zero. The intervals are widest for samples and coast, over 40 per cent, and narrowest for ImageNet, most of them some 12 per cent wide."}}
 pairs = {
     "fusion - baseline": ("fusion", "baseline"),
     "attention - baseline": ("attention", "baseline"),
@@ -320,8 +320,8 @@ print(sum(high < 0 for _, low, high in all_intervals), "better,",
 # *samples*, which has only ten test photographs.
 #
 # What might we have overlooked? The intervals say it: on ImageNet a
-# difference of less than a tenth, on *open country* of up to a sixth, on
-# *coast* of more than a quarter, on *samples* of more than a third. So
+# difference of a tenth, on *open country* of a fifth, on *coast* of a
+# quarter, on *samples* of more than a third. So
 # attention may well be somewhat better or worse than its rivals. "Definitely
 # better" (section 6) is more than these photographs can show.
 
@@ -449,7 +449,7 @@ figures.table(
 # the error on *open country*. But it costs networks *without* coordinates
 # as much as those with, on *samples* even more. So they too use what is
 # above; the border's padding, and what lies beside what, could tell them
-# (see also chapter 9). That coordinates add nothing new would explain the
+# (see also chapter 10). That coordinates add nothing new would explain the
 # intervals above.
 
 # %% [markdown]
@@ -653,7 +653,7 @@ figures.table(
 # %% [markdown]
 # And the networks against each other, as before:
 
-# %% mystnb={"figure": {"caption": "The differences after augmented training, in percent of the second network's error, with 95 % intervals.", "name": "fig-augmented"}, "image": {"alt": "Three panels, four intervals each. All contain zero, but for attention against control on open country, red, from just above 0 to 20 per cent; most lean to the right."}}
+# %% mystnb={"figure": {"caption": "The differences after augmented training, in percent of the second network's error, with 95 % intervals.", "name": "fig-augmented"}, "image": {"alt": "Three panels, four intervals each. All contain zero; most lean to the right, attention against control on open country the most, from 3 per cent lower to 23 higher."}}
 augmented_differences = compared(
     {name: augmented[name] for name in three_sets},
     {pair: two for pair, two in pairs.items() if "xy" not in pair},
@@ -663,12 +663,10 @@ figures.intervals(
 )
 
 # %%
-print("without zero:")
-for name, rows in augmented_differences.items():
-    for pair, (mean, low, high) in rows.items():
-        if low > 0 or high < 0:
-            print(f"{name}, {pair}:"
-                  f" {mean:.0f} % [{low:.1f}, {high:.1f}]")
+print("without zero:", [
+    f"{name}, {pair}" for name, rows in augmented_differences.items()
+    for pair, (_, low, high) in rows.items() if low > 0 or high < 0
+])
 
 # %% [markdown]
 # Augmented training helps the network without a prior. On ImageNet the
@@ -676,10 +674,9 @@ for name, rows in augmented_differences.items():
 # constant colour with every seed; on *coast* it has the lowest mean of the
 # four. What the others gain may be chance. And the intervals of
 # {numref}`fig-augmented` lean to the right: all six of fusion and attention
-# against the baseline, and all three of attention against its control, one
-# of which, on *open country*, no longer contains zero. One in twelve can be
-# chance, at 95 %. So augmentation did not bring out a gain from the prior
-# or from attention.
+# against the baseline, and all three of attention against its control. None
+# excludes zero. So augmentation did not bring out a gain from the prior or
+# from attention.
 
 # %% [markdown]
 # ## The paper's size, on a GPU
@@ -748,7 +745,7 @@ figures.table(
     "tbl-gpu-test",
 )
 
-# %% mystnb={"figure": {"caption": "The differences at 256 x 256 pixels and full width, in percent of the second network's error, with 95 % intervals.", "name": "fig-gpu-differences"}, "image": {"alt": "Two panels, six intervals each. Coast: all across zero, most of them over 30 per cent wide. ImageNet: fusion against the baseline is red, from 4 to 18 per cent; the other five cross zero."}}
+# %% mystnb={"figure": {"caption": "The differences at 256 x 256 pixels and full width, in percent of the second network's error, with 95 % intervals.", "name": "fig-gpu-differences"}, "image": {"alt": "Two panels, six intervals each. Coast: all across zero, most of them over 30 per cent wide. ImageNet: fusion against the baseline is red, from 2 to 19 per cent; the other five cross zero."}}
 gpu_differences = compared(at_256)
 figures.intervals(gpu_differences, "difference of error in percent")
 
@@ -833,12 +830,11 @@ in_numbers(compared(at_scale, more_pairs), "Mean difference [95 %"
 # a fourteenth, both beyond chance; on *places* the interval of *fusion* just
 # reaches zero. *Attention does not*, as far as three data sets can tell:
 # against its control, whose positions attend to themselves alone, its
-# intervals reach from -1 to 4 %. Had it removed a twentieth of the error,
+# intervals reach from -2 to 5 %. Had it removed a twentieth of the error,
 # they would show it. What it wins over the baseline it owes to the prior,
 # and on *places* to its layers, which the control has too and *fusion* has
-# not. *Coordinates* lower no error beyond chance; *fusion* on *landscapes*
-# is rather worse with them. *coast*, with 279 photographs to learn from,
-# decides nothing at full width either.
+# not. *Coordinates* lower no error beyond chance. *coast*, with 279
+# photographs to learn from, decides nothing at full width either.
 #
 # One change each, on *landscapes* and with one seed; chapter 7 says what
 # the names mean.
@@ -943,8 +939,8 @@ figures.table(
 #   trained as the paper trains.
 # - Of 24 intervals for the prior, attention and coordinates, none excludes
 #   zero; neither do those at twice the size, where another processor is
-#   enough to reverse fusion and attention. After augmented training one of
-#   twelve does, and it says that attention is worse than its control.
+#   enough to reverse fusion and attention, nor those after augmented
+#   training.
 # - Trained on one kind of photographs and tested on another, a network is
 #   mostly worse than one constant colour.
 # - What a position attends to is nearly the same for all positions of a

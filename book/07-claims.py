@@ -250,7 +250,7 @@ show("any-size")
 # positions work for any number of them. Two remarks: the photographs of one
 # batch must have one size; and what attention computes grows with the
 # square of the number of positions (chapter 5), which is why the tool
-# predicts from a small copy (chapter 9).
+# predicts from a small copy (chapter 10).
 
 # %% [markdown]
 # ## A prior helps

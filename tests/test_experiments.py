@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy import stats
 
 from colorlib import cli, data, experiments, metrics, networks, priors, training
 from colorlib.errors import ColorlibError
@@ -451,12 +452,9 @@ def test_differences_are_paired_by_photograph():
     base = [0.0, 10.0, 20.0, 30.0]
     worse = runs_of([1.0, 11.2, 20.8, 31.0])
     mean, low, high = experiments.difference(worse, runs_of(base))
-    assert mean == pytest.approx(1.0) and 0.8 <= low < 1 < high <= 1.2
+    assert mean == pytest.approx(1.0) and 0.7 < low < 1 < high < 1.3
     mean, low, high = experiments.difference(runs_of(base), worse)
     assert mean == pytest.approx(-1.0) and high < 0
-    # Seeds that differ widen the interval, though photographs agree:
-    two = runs_of([0.0, 0.0, 0.0, 0.0], [2.0, 2.0, 2.0, 2.0])
-    assert experiments.difference(two, runs_of([1.0] * 4)) == (0, -1, 1)
     with pytest.raises(ValueError, match="same photographs"):
         experiments.difference(worse, runs_of([1.0, 2.0]))
 
@@ -464,17 +462,41 @@ def test_differences_are_paired_by_photograph():
 def test_photographs_without_the_metric_are_left_out():
     nan = math.nan
     some, none = runs_of([1.0, nan, 3.0]), runs_of([nan, 1.0, nan])
-    mean, low, high = experiments.difference(some, runs_of([0.0, 9.0, 0.0]))
-    assert (mean, low, high) == (2, 1, 3)
+    left = experiments.difference(runs_of([1.0, 3.0]), runs_of([0.0, 0.0]))
+    assert experiments.difference(some, runs_of([0.0, 9.0, 0.0])) == left
     assert np.isnan(experiments.difference(some, none)).all()
+    assert np.isnan(experiments.difference(runs_of([1.0, nan]), runs_of([0.0, 0.0]))).all()
 
 
-def test_the_interval_is_the_one_of_the_central_limit():
-    gaps = np.random.default_rng(0).normal(0.5, 1, 200)
-    mean, low, high = experiments.difference(runs_of(gaps), runs_of(0 * gaps))
-    half = 1.96 * gaps.std() / 200**0.5
-    assert mean == pytest.approx(gaps.mean())
-    assert (low, high) == pytest.approx((mean - half, mean + half), abs=0.1 * half)
+def test_with_one_seed_the_interval_is_that_of_the_paired_t_test():
+    gaps = np.random.default_rng(0).normal(0.5, 1, 12)
+    wanted = stats.ttest_1samp(gaps, 0).confidence_interval()
+    mean, *ends = experiments.difference(runs_of(gaps), runs_of(0 * gaps))
+    assert mean == pytest.approx(gaps.mean()) and ends == pytest.approx(wanted)
+    same = runs_of([1.0, 2.0])
+    assert experiments.difference(same, same) == (0, 0, 0)
+
+
+def test_where_photographs_agree_the_interval_is_that_of_welchs_t_test_over_seeds():
+    ours, theirs = [1.0, 1.2, 1.1], [0.7, 1.3, 0.9, 1.0]
+    wanted = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval()
+    sides = [runs_of(*([value] * 5 for value in side)) for side in (ours, theirs)]
+    mean, *ends = experiments.difference(*sides)
+    assert mean == pytest.approx(1.1 - 0.975) and ends == pytest.approx(wanted)
+
+
+def test_a_network_with_one_seed_varies_as_the_other_and_a_trivial_baseline_does_not():
+    several = runs_of(*([value] * 5 for value in (1.0, 1.2, 1.1)))
+    trivial = runs_of([1.0] * 5)
+    network = [trivial[0] | {"settings": {"seed": 0}}]
+    mean, *ends = experiments.difference(several, trivial)
+    wanted = stats.ttest_1samp([0.0, 0.2, 0.1], 0).confidence_interval()
+    assert (mean, *ends) == pytest.approx((0.1, *wanted))
+    # Two variances, a third and all of the seeds': 4 / 3 instead of 1 / 3.
+    _, low, high = experiments.difference(several, network)
+    freedom = (4 / 3) ** 2 / ((1 / 3) ** 2 / 2 + 1 / 2)
+    reach = stats.t.ppf(0.975, freedom) * 0.1 * (4 / 3) ** 0.5
+    assert (low, high) == pytest.approx((0.1 - reach, 0.1 + reach))
 
 
 def test_workers_report_each_run_and_end_with_a_killed_parent(tmp_path):

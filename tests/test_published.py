@@ -13,7 +13,6 @@ import json
 import math
 import re
 import sys
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -584,9 +583,6 @@ def test_chapters_read_the_papers_scale_once_it_is_recorded(chapter, at_full_sca
     matplotlib.use("agg")
     monkeypatch.setattr(records, "RESULTS", at_full_scale)
     monkeypatch.setattr(experiments, "RESULTS", at_full_scale)
-    fewer = partial(experiments.difference, draws=50)  # intervals are made elsewhere
-    monkeypatch.setattr(experiments, "difference", fewer)
-    monkeypatch.setattr(claims, "difference", fewer)
     space: dict = {"__name__": "__main__"}
     changed = 0
     for cell in jupytext.read(BOOK / f"{chapter}.py").cells:
