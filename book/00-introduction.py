@@ -57,7 +57,7 @@ figures.grid({
 # %% [markdown]
 # Of the ten test photographs that come with the library these have the
 # lowest error relative to gray (of two views of the tower, one is left
-# out). [Chapter 9](09-your-photographs.ipynb) shows all ten, and what goes
+# out). [Chapter 10](10-your-photographs.ipynb) shows all ten, and what goes
 # wrong. The weights are not of the paper's network but of a later one, with
 # a pretrained classifier as its encoder.
 #

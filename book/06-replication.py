@@ -320,8 +320,8 @@ print(sum(high < 0 for _, low, high in all_intervals), "better,",
 # *samples*, which has only ten test photographs.
 #
 # What might we have overlooked? The intervals say it: on ImageNet a
-# difference of a tenth, on *open country* of a fifth, on *coast* of a
-# quarter, on *samples* of more than a third. So
+# difference of a tenth, on *open country* of a fifth, on *coast* of more
+# than a quarter, on *samples* of more than a third. So
 # attention may well be somewhat better or worse than its rivals. "Definitely
 # better" (section 6) is more than these photographs can show.
 
@@ -670,7 +670,7 @@ print("without zero:", [
 
 # %% [markdown]
 # Augmented training helps the network without a prior. On ImageNet the
-# *baseline* gains more than chance explains, and is now better than one
+# *baseline* gains just more than chance explains, and is now better than one
 # constant colour with every seed; on *coast* it has the lowest mean of the
 # four. What the others gain may be chance. And the intervals of
 # {numref}`fig-augmented` lean to the right: all six of fusion and attention

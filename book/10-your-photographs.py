@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # 9 Your own photographs
+# # 10 Your own photographs
 #
 # *What you will be able to do:* colorize a photograph of your own, of any
 # size and format; say what is kept of it and what is invented; choose the

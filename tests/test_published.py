@@ -595,6 +595,18 @@ def test_chapters_read_the_papers_scale_once_it_is_recorded(chapter, at_full_sca
     pyplot.close("all")
 
 
+def test_the_steps_of_chapter_9_are_rows_of_both_scales_and_recorded():
+    text = (BOOK / "09-better-colours.py").read_text()
+    (shown,) = re.findall(r'^SCALE = "(.*)"$', text, re.M)
+    compared = re.findall(r'^gain\("(.*)", "(.*)"\)$', text, re.M)
+    named = {name for pair in compared for name in pair}
+    assert named == {"fusion"} | experiments.declared()["steps"].keys()
+    for scale in (shown, "better"):
+        assert named == {run.variant for run in experiments.matrix(scale) if run.seed == 0}
+    first = [run for run in experiments.matrix(shown) if not run.seed]
+    assert all(run.done(records.RESULTS) for run in first)
+
+
 def test_a_complete_scale_gives_every_claim_a_verdict(at_full_scale):
     recorded = experiments.recorded(at_full_scale, "paper")
     for claim in claims.ledger():

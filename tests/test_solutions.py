@@ -53,7 +53,7 @@ def test_solutions_run(chapter, monkeypatch, tmp_path):
 
 
 def test_every_chapter_has_three_to_five_exercises_with_solutions():
-    for chapter in BOOK.glob("0[1-9]-*.py"):
+    for chapter in sorted(BOOK.glob("[0-9]*.py"))[1:]:  # not the introduction
         text = chapter.read_text()
         asked = text[text.index("## Exercises") :]
         exercises = re.findall(r"^# \*\*(\d)\.\*\*", asked, re.MULTILINE)

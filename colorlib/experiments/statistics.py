@@ -17,7 +17,8 @@ def difference(
     each variant's seeds; the degrees of freedom are those of Satterthwaite (1946). So three
     seeds count as the few they are. A network with one seed is taken to vary with it as the
     other one does; where neither has two, the interval is for photographs alone. Photographs
-    for which a metric is not defined, as the chroma ratio of a gray one, are left out.
+    for which a metric is not defined, as the chroma ratio of a gray one, are left out. What
+    photographs and seeds do together counts in both variances: rather too wide an interval.
 
     Args:
         one, other: one run for each seed, from `recorded`, of the same photographs
@@ -40,10 +41,13 @@ def difference(
     apart = (ours.mean(axis=0) - theirs.mean(axis=0))[there]
     by_seed = [side[:, there].mean(axis=1) for side in (ours, theirs)]
     parts = [(apart.var(ddof=1) / len(apart), len(apart) - 1)]  # variance, degrees of freedom
-    for runs, own, others in ((one, *by_seed), (other, *by_seed[::-1])):
-        known = own if len(own) > 1 else others
-        if len(known) > 1 and (known is own or runs[0].get("settings")):
-            parts.append((known.var(ddof=1) / len(own), len(known) - 1))
+    known = [side for side in by_seed if len(side) > 1]
+    if len(known) == 2:
+        parts += [(side.var(ddof=1) / len(side), len(side) - 1) for side in known]
+    elif known:  # one estimate, for both sides
+        single = one if len(one) == 1 else other
+        shares = 1 / len(known[0]) + bool(single[0].get("settings"))
+        parts.append((known[0].var(ddof=1) * shares, len(known[0]) - 1))
     mean, variance = apart.mean().item(), sum(part for part, _ in parts)
     if not variance:
         return mean, mean, mean

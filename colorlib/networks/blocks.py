@@ -186,12 +186,13 @@ class Attention(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Residual multi-head self-attention: x + gamma * attention(x), with gamma 0 at first.
+    """Residual multi-head self-attention: x + gamma * attention(x), gamma 0 at first.
 
     Each of several heads lets positions attend to each other in its own share of the
-    channels (Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2). What comes of it is added,
-    times a learned scalar, so that training starts from the network without it (Zhang et al.
-    2018, SAGAN, arXiv 1805.08318, equation 3). Positions have no coordinates.
+    channels (Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2). What comes of it
+    is added, times a learned scalar, so that training starts from the network without
+    it (Zhang et al. 2018, SAGAN, arXiv 1805.08318, equation 3). Positions have no
+    coordinates.
 
     (B, C, H, W) -> (B, C, H, W).
 
@@ -217,7 +218,8 @@ class SelfAttention(nn.Module):
         parts = self.query_key_value(self.norm(x)).flatten(2)  # (B, 3 C, T)
         q, k, v = parts.unflatten(1, (3, self.heads, -1)).transpose(-1, -2).unbind(1)
         found = F.scaled_dot_product_attention(q, k, v)  # (B, heads, T, C / heads)
-        return x + self.gamma * self.mix(found.transpose(-1, -2).reshape(x.shape))
+        found = found.transpose(-1, -2).reshape(x.shape)  # heads side by side again
+        return x + self.gamma * self.mix(found)
 
 
 def positions(map_: Tensor) -> Tensor:

@@ -79,13 +79,14 @@ class PaperDecoder(nn.Sequential, Decoder):
 
 
 class UNetDecoder(Decoder):
-    """All maps of an encoder, the coarsest first: enlarge, join the next finer one, convolve.
+    """An encoder's maps, the coarsest first: enlarge, join the next one, convolve.
 
-    Ronneberger et al. 2015 (arXiv 1505.04597): what the encoder has lost of where things end is
-    taken from its finer maps. Bilinear upsampling leaves no checkerboard. With `Config.heads`,
-    positions attend to each other where the map is a sixteenth of the photograph.
+    Ronneberger et al. 2015 (arXiv 1505.04597): what the encoder has lost of where
+    things end is taken from its finer maps. Bilinear upsampling leaves no
+    checkerboard. With `Config.heads`, positions attend to each other where the map is
+    a sixteenth of the photograph.
 
-    [(B, C_i, H / s_i, W / s_i)] -> (B, 64, H / s_0, W / s_0), for an encoder of five maps.
+    [(B, C_i, H / s_i, W / s_i)] -> (B, 64, H / s_0, W / s_0), for five maps.
     """
 
     upsampling = "bilinear"
@@ -97,7 +98,8 @@ class UNetDecoder(Decoder):
         super().__init__()
         self.joins = nn.ModuleList()
         *finer, channels = encoder.channels
-        for i, (skip, stride) in enumerate(zip(finer[::-1], encoder.strides[-2::-1], strict=True)):
+        joined = zip(finer[::-1], encoder.strides[-2::-1], strict=True)
+        for i, (skip, stride) in enumerate(joined):
             full = self.LAYERS[min(i, len(self.LAYERS) - 1)]
             inputs, channels = channels + skip, config.channels(full)
             layers: list[nn.Module] = [

@@ -105,10 +105,11 @@ class HuberHead(RegressionHead):
 class AdversarialHead(RegressionHead):
     """A regression that also has to look real to a critic, which learns beside it.
 
-    As in pix2pix (Isola et al. 2017, arXiv 1611.07004): the critic is a small convolutional network
-    that is shown L and ab, and judges patches. Its loss is the hinge (SAGAN, arXiv
-    1805.08318, equation 4), and all of them are one sum, so that one step teaches both: the
-    network's part of it leaves the critic alone, and the critic's part the network.
+    As in pix2pix (Isola et al. 2017, arXiv 1611.07004): the critic is a small
+    convolutional network that is shown L and ab, and judges patches. Its loss is the
+    hinge (SAGAN, arXiv 1805.08318, equation 4), and all of them are one sum, so that
+    one step teaches both: the network's part of it leaves the critic alone, and the
+    critic's part the network.
     """
 
     WEIGHT = 1e-3  # of the critic's judgement beside the squared error
@@ -119,7 +120,8 @@ class AdversarialHead(RegressionHead):
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
             layers += [nn.Conv2d(inputs, outputs, 4, 2, padding=1), nn.LeakyReLU(0.2)]
-        self.critic = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False))
+        layers.append(nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False))
+        self.critic = nn.Sequential(*layers)
 
     def loss(self, z: Tensor, ab: Tensor, L: Tensor) -> Tensor:
         predicted = self.ab(z, ab.shape[2:]).float()
