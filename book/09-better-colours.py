@@ -413,7 +413,8 @@ gamma = next(module.gamma for module in attentive.modules()
              if isinstance(module, networks.SelfAttention))
 more, less = (sum(p.numel() for p in model.parameters())
               for model in (attentive, unet))
-print(f"gamma {gamma.item()}; {more - less:,} weights on top of {less:,}")
+print(f"gamma {gamma.item()};",
+      f"{more - less:,} weights on top of {less:,}")
 gain("unet-heads", "unet")
 
 # %% [markdown]
@@ -466,7 +467,8 @@ figures.table(
                            f"{gap:.0f}")))
      for name in ("mean-colour", "fusion", *steps)],
     "Error in percent of that of mean colour; chroma relative to the"
-    " photographs' own; percent of the classifier's gap that is closed.",
+    " photographs' own; percent of the classifier's gap that is"
+    " closed.",
     "tbl-steps",
 )
 
@@ -651,10 +653,12 @@ for name in ("unet", "baseline"):
 #
 # :::{dropdown} Solution
 # ```python
-# violet = int((centres - torch.tensor([30.0, -50.0])).norm(dim=1).argmin())
+# ab = torch.tensor([30.0, -50.0])
+# violet = int((centres - ab).norm(dim=1).argmin())
 # z[0, violet] = -0.2
 # for temperature in (1.0, 0.5, 0.2, 0.1, 0.09, 0.08):
-#     print(temperature, (z / temperature).softmax(dim=1)[0, violet].item())
+#     p = (z / temperature).softmax(dim=1).flatten()
+#     print(temperature, p[violet].item())
 # ```
 #
 # Its share is 27 % at T = 1, still 1.6 % at 0.1, and below one per cent from
@@ -666,7 +670,8 @@ for name in ("unet", "baseline"):
 #
 # :::{dropdown} Solution
 # ```python
-# L, ab = lab.normalize(data.pack(data.photos("samples", "test"), 128).lab())
+# test = data.pack(data.photos("samples", "test"), 128)
+# L, ab = lab.normalize(test.lab())
 # model = plain.model
 # with torch.no_grad():
 #     maps = model.encoder(L)
