@@ -457,7 +457,7 @@ figures.intervals(
     "difference of error in percent",
 )
 
-# %%
+# %% tags=["hide-input"]
 figures.table(
     ("network", *(f"{name}: {what}" for name in recorded
                   for what in ("error", "chroma", "gap"))),
