@@ -84,9 +84,10 @@ from colorlib.settings import Settings
 # the same photographs. Of every run the epoch with the lowest squared error
 # on validation photographs is kept, whatever the loss. A network is compared
 # with the one that it was made from by one step; which one that is was
-# written down in the experiment matrix before the runs. The scale is small, so that two CPU cores could record it: 64
-# pixels and three epochs, a beginning of a training. (The scale `better`
-# declares the same rows at 128 pixels and ten epochs, for a GPU.)
+# written down in the experiment matrix before the runs. The scale is small,
+# so that two CPU cores could record it: 64 pixels and three epochs, a
+# beginning of a training. (The scale `better` declares the same rows at 128
+# pixels and ten epochs, for a GPU.)
 
 # %%
 SCALE = "better-minutes"
@@ -433,9 +434,9 @@ gain("unet-quarter", "unet")
 
 # %% [markdown]
 # With so few visits, four times the photographs make no difference that these
-# rows could show. The rows differ in one thing more: the learning rate falls once an
-# epoch, so with twelve epochs it ends lower than with three. (The library's
-# own weights had about a million visits.)
+# rows could show. The rows differ in one thing more: the learning rate falls
+# once an epoch, so with twelve epochs it ends lower than with three. (The
+# library's own weights had about a million visits.)
 #
 # ## All steps
 #
@@ -505,9 +506,9 @@ figures.grid(columns | {"photograph": truth})
 #
 # Now the 32 training photographs of chapter 3, at 64 pixels: the paper's
 # baseline at a quarter of its width, and the U-Net that starts from the
-# classifier's weights and answers with a distribution. Recipe and visits are the same,
-# but the U-Net's encoder learns more slowly (`encoder_rate`). On Colab,
-# choose a GPU and let them visit more.
+# classifier's weights and answers with a distribution. Recipe and visits are
+# the same, but the U-Net's encoder learns more slowly (`encoder_rate`). On
+# Colab, choose a GPU and let them visit more.
 
 # %%
 packed = {

@@ -105,8 +105,8 @@ class Run:
                 repeats=declaration["repeats"].get(self.data, 1),
                 seed=self.seed,
             )
-            if share < 1.0:  # as many visits of photographs as with all of them
-                settings = replace(settings, epochs=round(settings.epochs / share))
+            # As many visits of photographs as with all of them:
+            settings = replace(settings, epochs=round(settings.epochs / share))
         with_prior = preset_config(row["preset"]).embedding > 0
         return Plan(
             size=own["size"],

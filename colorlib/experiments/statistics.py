@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 
 def difference(
@@ -52,5 +52,5 @@ def difference(
     if not variance:
         return mean, mean, mean
     freedom = variance**2 / sum(part**2 / free for part, free in parts)
-    reach = stats.t.ppf(0.975, freedom).item() * math.sqrt(variance)
+    reach = stdtrit(freedom, 0.975).item() * math.sqrt(variance)  # a quantile of Student's t
     return mean, mean - reach, mean + reach
