@@ -14,13 +14,29 @@ SCALE = "minutes"  # of the runs made up here
 DATA = experiments.declared()["scales"][SCALE]["data"]
 
 
-def test_every_verdict_is_what_its_rule_gives_on_the_recorded_runs():
-    scale = claims.scale()
-    recorded = experiments.recorded(RESULTS, scale)
+@pytest.fixture(scope="module")
+def recorded_runs():
+    return {scale: experiments.recorded(RESULTS, scale) for scale in claims.scales()}
+
+
+def test_every_verdict_is_what_its_rule_gives_on_the_recorded_runs(recorded_runs):
     found = {
-        claim["id"]: claims.judge(claim["rule"], recorded, scale)[0] for claim in claims.ledger()
+        claim["id"]: claims.judge(claim["rule"], recorded_runs).verdict
+        for claim in claims.ledger()
     }
     assert found == {claim["id"]: claim["verdict"] for claim in claims.ledger()}
+
+
+def test_the_first_scale_with_all_runs_judges(recorded_runs):
+    by = {
+        claim["id"]: claims.judge(claim["rule"], recorded_runs).scale for claim in claims.ledger()
+    }
+    assert by["priors-help"] == "gpu" and by["overfits-a-tiny-set"] == "minutes"
+    assert by["any-size"] is by["first-attention"] is None
+    old = {"minutes": recorded_runs["minutes"]}
+    rule = {"kind": "lower", "one": "fusion", "other": "baseline"}
+    assert claims.judge(rule, old).scale == "minutes"
+    assert claims.judge(rule, {}).verdict == "not run yet"
 
 
 def test_claims_are_complete_and_name_variants_that_exist():
@@ -65,96 +81,108 @@ def everywhere(**variants) -> dict:
 
 
 def verdict(recorded, **rule) -> str:
-    return claims.judge(rule, recorded, SCALE)[0]
+    return claims.judge(rule, {SCALE: recorded}).verdict
 
 
-def test_lower():
+def noisy(error: float, by: float = 0.0) -> list[dict]:
+    """Three seeds around an error, `by` apart."""
+    return runs(error - by, error, error + by)
+
+
+def test_a_comparison_has_three_verdicts():
     rule = {"kind": "lower", "one": "a", "other": "b"}
-    low, high = runs(1, 1, 1), runs(2, 2, 2)
-    assert verdict(everywhere(a=low, b=high), **rule) == "reproduced"
-    assert verdict(everywhere(a=high, b=low), **rule) == "not reproduced"
-    assert verdict(everywhere(a=low, b=low), **rule) == "not reproduced"  # no difference
-    mixed = everywhere(a=low, b=low)
-    mixed["coast"] = {"a": low, "b": high}
-    assert verdict(mixed, **rule) == "partly"
-    mixed["samples"] = {"a": high, "b": low}
-    assert verdict(mixed, **rule) == "not reproduced"
-    assert verdict(everywhere(a=low, b=high[:2]), **rule) == "not run yet"  # a seed is missing
-    del mixed["coast"]
-    assert verdict(mixed, **rule) == "not run yet"
+    base = noisy(2, 0.01)
+
+    def by(error, spread=0.01):
+        return verdict(everywhere(a=noisy(error, spread), b=base), **rule)
+
+    assert by(1) == "supported"
+    assert by(3) == "contradicted"  # the other way
+    assert by(2) == "contradicted"  # none larger than the margin
+    assert by(2, 1.0) == "undecided" and by(1.9, 1.0) == "undecided"
+    assert by(1.96) == "supported"  # small, and beyond chance
+    assert verdict(everywhere(a=base, b=base[:2]), **rule) == "not run yet"  # a seed is missing
+    missing = everywhere(a=base, b=base)
+    del missing["coast"]
+    assert verdict(missing, **rule) == "not run yet"
+
+
+def test_the_mean_over_data_sets_decides():
+    rule = {"kind": "lower", "one": "a", "other": "b"}
+    recorded = everywhere(a=noisy(2, 0.01), b=noisy(2, 0.01))
+    recorded["coast"] = {"a": noisy(1, 0.01), "b": noisy(2, 0.01)}
+    found = claims.judge(rule, {SCALE: recorded})
+    assert found.verdict == "supported" and len(found.evidence) == len(DATA)
+    assert found.whole.mean == pytest.approx(-50 / len(DATA))
+    assert [row["outcome"] for row in found.evidence].count("supported") == 1
 
 
 def test_only_the_planned_seeds_count():
     rule = {"kind": "lower", "one": "a", "other": "b"}
     planned, more = runs(1, 1, 1), runs(1, 1, 1, 9, 9)
-    wanted = claims.judge(rule, everywhere(a=planned, b=runs(2, 2, 2)), SCALE)
-    assert claims.judge(rule, everywhere(a=more, b=runs(2, 2, 2, 0)), SCALE) == wanted
-    assert wanted[0] == "reproduced"
+    wanted = claims.judge(rule, {SCALE: everywhere(a=planned, b=runs(2, 2, 2))})
+    assert wanted.verdict == "supported"
+    assert claims.judge(rule, {SCALE: everywhere(a=more, b=runs(2, 2, 2, 0))}) == wanted
     assert verdict(everywhere(a=more[:2] + more[3:], b=planned), **rule) == "not run yet"
 
 
-def test_lowest_looks_at_the_ablations_data_only():
+def test_lowest_compares_with_each_on_the_ablations_data():
     rule = {"kind": "lowest", "one": "a", "others": ["b", "c"]}
-    low, high = runs(1, 1, 1), runs(2, 2, 2)
-    assert verdict({"coast": {"a": low, "b": high, "c": high}}, **rule) == "reproduced"
-    assert verdict({"coast": {"a": low, "b": high, "c": low}}, **rule) == "partly"
-    assert verdict({"coast": {"a": high, "b": low, "c": high}}, **rule) == "not reproduced"
+    low, high = noisy(1, 0.01), noisy(2, 0.01)
+    assert verdict({"coast": {"a": low, "b": high, "c": high}}, **rule) == "supported"
+    assert verdict({"coast": {"a": low, "b": high, "c": low}}, **rule) == "contradicted"
+    assert verdict({"coast": {"a": low, "b": high, "c": noisy(1, 0.5)}}, **rule) == "undecided"
+    assert verdict({"coast": {"a": high, "b": low, "c": high}}, **rule) == "contradicted"
 
 
-def test_fewer_sooner_easier_below():
+def test_fewer_sooner_easier_duller():
     few, many = runs(1, 1, 1, weights=5), runs(1, 1, 1, weights=6)
     rule = {"kind": "fewer", "one": "a", "other": "b"}
-    assert verdict(everywhere(a=few, b=many), **rule) == "reproduced"
-    assert verdict(everywhere(a=many, b=few), **rule) == "not reproduced"
+    assert verdict(everywhere(a=few, b=many), **rule) == "supported"
+    assert verdict(everywhere(a=many, b=few), **rule) == "contradicted"
+    assert verdict(everywhere(a=few, b=few), **rule) == "contradicted"
 
     quick, slow = runs(1, 1, 1, curve=(2, 0.9, 0.8, 0.7)), runs(1, 1, 1, curve=(4, 3, 2, 1))
     rule = {"kind": "sooner", "one": "a", "others": ["b"]}
-    assert verdict({"coast": {"a": quick, "b": slow}}, **rule) == "reproduced"
-    assert verdict({"coast": {"a": slow, "b": quick}}, **rule) == "not reproduced"
+    assert verdict({"coast": {"a": quick, "b": slow}}, **rule) == "supported"
+    assert verdict({"coast": {"a": slow, "b": quick}}, **rule) == "contradicted"
+    assert verdict({"coast": {"a": slow, "b": slow}}, **rule) == "contradicted"
+    mixed = [quick[0], quick[1], slow[2]]
+    assert verdict({"coast": {"a": mixed, "b": slow}}, **rule) == "undecided"
 
     lost = runs(1, 1, 1, curve=(2, 0.9, float("nan"), float("nan")))
-    assert verdict({"coast": {"a": slow, "b": lost}}, **rule) == "reproduced"
-    assert verdict({"coast": {"a": lost, "b": slow}}, **rule) == "not reproduced"
+    assert verdict({"coast": {"a": slow, "b": lost}}, **rule) == "supported"
+    assert verdict({"coast": {"a": lost, "b": slow}}, **rule) == "contradicted"
 
-    rule = {"kind": "easier", "one": "a", "data": "coast", "than": "samples"}
+    rule = {"kind": "easier", "one": "a", "pairs": [["coast", "samples"], ["here", "there"]]}
     base = runs(2)
     easy, hard = {"a": runs(1, 1, 1), "mean-colour": base}, {"a": few, "mean-colour": runs(1)}
-    assert verdict({"coast": easy, "samples": hard}, **rule) == "reproduced"
-    assert verdict({"coast": hard, "samples": easy}, **rule) == "not reproduced"
+    assert verdict({"coast": easy, "samples": hard}, **rule) == "supported"
+    assert verdict({"coast": hard, "samples": easy}, **rule) == "contradicted"
 
-    rule = {"kind": "duller", "one": "a", "data": "coast", "than": "samples"}
+    rule = {"kind": "duller", "one": "a", "pairs": [["coast", "samples"]]}
     dull, vivid = {"a": runs(0.2, 0.3, 0.1)}, {"a": runs(0.6, 0.6, 0.6)}
-    assert verdict({"coast": dull, "samples": vivid}, **rule) == "reproduced"
-    assert verdict({"coast": vivid, "samples": dull}, **rule) == "not reproduced"
+    assert verdict({"coast": dull, "samples": vivid}, **rule) == "supported"
+    assert verdict({"coast": vivid, "samples": dull}, **rule) == "contradicted"
+    both = {"a": runs(0.2, 0.6, 0.9)}
+    assert verdict({"coast": both, "samples": vivid}, **rule) == "undecided"
     assert verdict({"coast": dull}, **rule) == "not run yet"
 
+
+def test_below():
     rule = {"kind": "below", "one": "a", "metric": "chroma_ratio", "limit": 1.0}
-    assert verdict(everywhere(a=runs(0.5, 0.5, 0.6)), **rule) == "reproduced"
-    assert verdict(everywhere(a=runs(1.5, 1.5, 1.6)), **rule) == "not reproduced"
+    assert verdict(everywhere(a=runs(0.5, 0.5, 0.6)), **rule) == "supported"
+    assert verdict(everywhere(a=runs(1.5, 1.5, 1.6)), **rule) == "contradicted"
+    assert verdict(everywhere(a=runs(0.5, 0.9, 1.3)), **rule) == "undecided"
     dull = runs(0.5, 0.5, 0.6)
     for run in dull:
         run["scores"]["chroma_ratio"][3] = float("nan")  # a gray photograph
-    assert verdict(everywhere(a=dull), **rule) == "reproduced"
+    assert verdict(everywhere(a=dull), **rule) == "supported"
 
 
-def test_seeds_that_disagree_decide_nothing():
-    quick, slow = runs(1, 1, 1, curve=(2, 0.9, 0.8, 0.8)), runs(1, 1, 1, curve=(4, 3, 2, 1))
-    rule = {"kind": "sooner", "one": "a", "others": ["b"]}
-    assert verdict({"coast": {"a": quick, "b": slow}}, **rule) == "reproduced"
-    mixed = [quick[0], quick[1], slow[2]]
-    assert verdict({"coast": {"a": mixed, "b": slow}}, **rule) == "not reproduced"
-    _, (row,) = claims.judge(rule, {"coast": {"a": mixed, "b": slow}}, SCALE)
-    assert row["outcome"] == "open"
-    _, (row,) = claims.judge(rule, {"coast": {"a": slow, "b": quick}}, SCALE)
-    assert row["outcome"] == "no"
-    _, (row,) = claims.judge(rule, {"coast": {"a": slow, "b": slow}}, SCALE)
-    assert row["outcome"] == "no"  # a variant is not sooner than itself
-
-
-def test_without_comparisons_nothing_is_reproduced():
-    rule = {"kind": "lowest", "one": "fusion", "others": ["sgd"]}
-    scale = "minutes-128"  # which declares no ablations
-    assert claims.judge(rule, {}, scale) == ("not run yet", [])
+def test_without_comparisons_nothing_is_decided():
+    rule = {"kind": "lowest", "one": "a", "others": []}
+    assert verdict({"coast": {"a": runs(1, 1, 1)}}, **rule) == "not run yet"
 
 
 def test_overfits_looks_sizes():
@@ -167,20 +195,20 @@ def test_overfits_looks_sizes():
 
     rule = {"kind": "overfits", "one": "a"}
     below = at_distance(1, 1, 1)  # 1 is below 20 / 10
-    assert verdict({"coast": {"a": below}}, **rule) == "reproduced"
+    assert verdict({"coast": {"a": below}}, **rule) == "supported"
     for run in (less := at_distance(1, 1, 1)):
         run["mean_colour"]["train"] = 9.0
-    assert verdict({"coast": {"a": less}}, **rule) == "not reproduced"
+    assert verdict({"coast": {"a": less}}, **rule) == "contradicted"
     assert verdict({}, **rule) == "not run yet"
 
     rule = {"kind": "looks", "one": "a", "least": 0.2}
-    assert verdict(everywhere(a=at_distance(0.3, 0.3, 0.3)), **rule) == "reproduced"
+    assert verdict(everywhere(a=at_distance(0.3, 0.3, 0.3)), **rule) == "supported"
     mixed = everywhere(a=at_distance(0.3, 0.3, 0.3)) | {"coast": {"a": at_distance(0.3, 0.3, 0.1)}}
-    assert verdict(mixed, **rule) == "partly"
-    assert verdict(everywhere(a=at_distance(0.1, 0.1, 0.1)), **rule) == "not reproduced"
+    assert verdict(mixed, **rule) == "undecided"
+    assert verdict(everywhere(a=at_distance(0.1, 0.1, 0.1)), **rule) == "contradicted"
 
     rule = {"kind": "sizes", "one": "attention", "sizes": [[16, 16], [9, 40]]}
-    assert verdict({}, **rule) == "reproduced"
+    assert verdict({}, **rule) == "supported"
 
 
 def test_a_rule_that_runs_a_network_leaves_chance_as_it_was():
@@ -198,7 +226,7 @@ def test_each_kind_of_rule_is_one_record_with_its_words():
 def test_a_changed_number_changes_the_verdict():
     rule = {"kind": "lower", "one": "a", "other": "b"}
     recorded = everywhere(a=runs(1, 1, 1), b=runs(2, 2, 2))
-    assert verdict(recorded, **rule) == "reproduced"
+    assert verdict(recorded, **rule) == "supported"
     recorded["coast"] = copy.deepcopy(recorded["coast"])
     recorded["coast"]["a"][0]["scores"]["ab_mse"][0] = 1000.0
-    assert verdict(recorded, **rule) == "partly"
+    assert verdict(recorded, **rule) == "undecided"

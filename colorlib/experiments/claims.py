@@ -1,29 +1,49 @@
 """The claim ledger: verdicts that follow from the recorded runs by declared rules.
 
-``claims.toml`` quotes each claim of the paper, names its rule, and says for
-which scale its verdicts are. A rule makes comparisons, and each of them comes
-out "yes", "no" or "open". All yes: reproduced. Some yes and none no: partly.
-Anything else: not reproduced. The kinds of rules are in `RULES`.
+``claims.toml`` quotes each claim of the paper and names its rule. A verdict has three values.
+*Supported*: the interval of what was measured lies on the claim's side of zero. *Contradicted*:
+it lies on the other side, or excludes every effect that is larger than the margin. *Undecided*:
+the recorded runs cannot tell. So every rule can come out in each way.
 
-Where seeds are compared one by one, the comparison comes out "yes" if it holds
-with every seed, "no" if with none, else "open".
+A claim is judged by the first of the ledger's scales that has all of its runs, the most telling
+scale first.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from colorlib import networks
 from colorlib.experiments.matrix import TRIVIAL, declared
-from colorlib.experiments.statistics import difference
+from colorlib.experiments.statistics import Estimate, estimate, mean_of
 from colorlib.tables import table
 
-VERDICTS = ("reproduced", "partly", "not reproduced", "not testable here", "not run yet")
+VERDICTS = ("supported", "contradicted", "undecided", "not testable", "not run yet")
 
-Recorded = dict[str, dict[str, list[dict]]]
+Recorded = Mapping[str, Mapping[str, list[dict]]]
 """What `recorded` returns: data set -> variant -> runs."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What came out for a claim.
+
+    Attributes:
+        verdict: one of `VERDICTS`; "not run yet" if no scale has all the runs that the rule
+            needs.
+        scale: by whose runs; None where none are needed, or none are there.
+        evidence: one dict for each comparison: "where" or against whom, "outcome" (a verdict) and
+            what was compared: an "estimate" in percent, or "one" and "other", lists where
+            seeds are compared.
+        whole: the mean over data sets, in percent; None where a rule takes none.
+    """
+
+    verdict: str
+    scale: str | None = None
+    evidence: list[dict] = field(default_factory=list)
+    whole: Estimate | None = None
 
 
 def ledger() -> list[dict]:
@@ -31,9 +51,14 @@ def ledger() -> list[dict]:
     return table("experiments/claims.toml")["claims"]
 
 
-def scale() -> str:
-    """The scale of the runs that the ledger's verdicts are for, a name in ``matrix.toml``."""
-    return table("experiments/claims.toml")["scale"]
+def scales() -> list[str]:
+    """The scales whose runs decide, names in ``matrix.toml``, the most telling first."""
+    return table("experiments/claims.toml")["scales"]
+
+
+def margin() -> float:
+    """The smallest effect that a claim may mean, in percent: a smaller one does not save it."""
+    return table("experiments/claims.toml")["margin"]
 
 
 def in_words(rule: dict) -> str:
@@ -45,37 +70,29 @@ def in_words(rule: dict) -> str:
     return RULES[rule["kind"]].words.format(**rule | lists)
 
 
-def judge(rule: dict, recorded: Recorded, scale: str) -> tuple[str, list[dict]]:
-    """The verdict of a rule, and the numbers it rests on.
+def judge(rule: dict, recorded: Mapping[str, Recorded]) -> Judgement:
+    """The verdict of a rule, and what it rests on.
 
     Args:
         rule: of a claim in `ledger`.
-        recorded: what `experiments.recorded` found for the scale.
-        scale: a name in ``matrix.toml``, such as "minutes". Runs with more seeds
-            than it plans are left out.
-
-    Returns:
-        One of `VERDICTS`; "not run yet" if a run of the scale that the rule
-        needs is not there. Then one dict for each comparison: "data", "outcome" and
-        what was compared. For ``lower`` and ``lowest``: "other", the difference
-        "mean" with its interval "low" and "high", and the other's error "base".
-        For ``below``: "mean", "low" and "high" of the metric. For ``sizes``: no more.
-        Else "one" and "other", lists where seeds are compared, and for ``sooner``
-        "against", the other's name.
+        recorded: scale -> what `experiments.recorded` found for it. Runs with more seeds
+            than a scale plans are left out.
     """
     compare = RULES[rule["kind"]].compare
     if compare is None:
-        return "not testable here", []
-    try:
-        rows = compare(rule, _Runs(recorded, declared()["scales"][scale]))
-    except _Missing:
-        rows = []
-    if not rows:
-        return "not run yet", []
-    won, lost = (sum(row["outcome"] == outcome for row in rows) for outcome in ("yes", "no"))
-    if won == len(rows):
-        return "reproduced", rows
-    return ("partly" if won and not lost else "not reproduced"), rows
+        return Judgement("not testable")
+    for scale in scales():
+        try:
+            rows, whole = compare(rule, _Runs(recorded.get(scale, {}), scale))
+        except _Missing:
+            continue
+        verdict = _side(whole) if whole else _all([row["outcome"] for row in rows])
+        return Judgement(verdict, None if rule["kind"] == "sizes" else scale, rows, whole)
+    return Judgement("not run yet")
+
+
+_Compared = tuple[list[dict], Estimate | None]
+"""One row for each comparison, and the mean over data sets if that decides."""
 
 
 class _Missing(Exception):
@@ -85,8 +102,10 @@ class _Missing(Exception):
 class _Runs:
     """The recorded runs that a scale plans, complete or not at all: else `_Missing`."""
 
-    def __init__(self, recorded: Recorded, plan: dict):
-        self.recorded, self.plan = recorded, plan
+    def __init__(self, recorded: Recorded, scale: str):
+        self.recorded, self.plan = recorded, declared()["scales"][scale]
+        self.data: list[str] = self.plan.get("judged", self.plan["data"])
+        self.ablations: list[str] = self.plan["ablations"]
 
     def of(self, data: str, variant: str) -> list[dict]:
         """One run for each planned seed, in order."""
@@ -95,76 +114,93 @@ class _Runs:
             chosen = found[:1]
         else:
             by_seed = {run["settings"]["seed"]: run for run in found}
-            seeds = range(self.plan["seeds"])
+            planned = self.plan["seeds"]
+            if variant in declared()["ablations"]:
+                planned = self.plan.get("ablation_seeds", planned)
+            seeds = range(planned)
             chosen = [by_seed[seed] for seed in seeds] if by_seed.keys() >= set(seeds) else []
         if not chosen:
             raise _Missing
         return chosen
 
-    def pairs(
-        self, names: list[str], one: str, others: list[str]
-    ) -> list[tuple[str, str, list[dict], list[dict]]]:
-        """(data, other, runs of one, runs of the other)."""
-        return [
-            (data, other, self.of(data, one), self.of(data, other))
-            for data in names
-            for other in others
-        ]
+
+def _side(found: Estimate) -> str:
+    """Whether an effect, in percent, is below zero as claimed."""
+    _, low, high = found.interval
+    if high < 0:
+        return "supported"
+    return "contradicted" if low > -margin() else "undecided"
 
 
-def _outcome(low: float, high: float) -> str:
-    """Whether a difference with this interval is below zero."""
-    return "yes" if high < 0 else "no" if low > 0 else "open"
+def _all(outcomes: list[str]) -> str:
+    """A claim of which all parts have to hold."""
+    if "contradicted" in outcomes:
+        return "contradicted"
+    return "undecided" if "undecided" in outcomes else "supported"
 
 
 def _by_seed(holds: list[bool]) -> str:
     """One outcome from one answer for each seed."""
-    return "yes" if all(holds) else "open" if any(holds) else "no"
+    return "supported" if all(holds) else "undecided" if any(holds) else "contradicted"
 
 
-def _compared(pairs) -> list[dict]:
+def _against(ours: list[dict], theirs: list[dict]) -> Estimate:
+    """The difference of errors in percent of theirs."""
+    base = np.mean([_error(run) for run in theirs]).item()
+    return estimate(ours, theirs).in_units_of(base / 100)
+
+
+def _lower(rule: dict, runs: _Runs) -> _Compared:
+    return _on_average({
+        data: _against(runs.of(data, rule["one"]), runs.of(data, rule["other"]))
+        for data in runs.data
+    })
+
+
+def _on_average(found: dict[str, Estimate]) -> _Compared:
+    """By data set; their mean decides."""
+    rows = [{"where": data, "estimate": one, "outcome": _side(one)} for data, one in found.items()]
+    return rows, mean_of(list(found.values()))
+
+
+def _lowest(rule: dict, runs: _Runs) -> _Compared:
     rows = []
-    for data, other, ours, theirs in pairs:
-        mean, low, high = difference(ours, theirs)
-        rows.append({"data": data, "other": other, "mean": mean, "low": low, "high": high,
-                     "base": np.mean([_error(run) for run in theirs]).item(),
-                     "outcome": _outcome(low, high)})
+    for data in runs.ablations:
+        for other in rule["others"]:
+            found = _against(runs.of(data, rule["one"]), runs.of(data, other))
+            rows.append({"where": f"against {other}", "estimate": found, "outcome": _side(found)})
+    return _some(rows), None
+
+
+def _some(rows: list[dict]) -> list[dict]:
+    """Comparisons; a scale on which none is planned decides nothing."""
+    if not rows:
+        raise _Missing
     return rows
 
 
-def _lower(rule: dict, runs: _Runs) -> list[dict]:
-    """Yes if the interval of `difference` lies below zero, no if above."""
-    return _compared(runs.pairs(runs.plan["data"], rule["one"], [rule["other"]]))
+def _fewer(rule: dict, runs: _Runs) -> _Compared:
+    anywhere = runs.data[0]  # the photographs do not change the count
+    one, other = (runs.of(anywhere, rule[which])[0]["weights"] for which in ("one", "other"))
+    outcome = "supported" if one < other else "contradicted"
+    return [{"where": "weights", "one": one, "other": other, "outcome": outcome}], None
 
 
-def _lowest(rule: dict, runs: _Runs) -> list[dict]:
-    """The same against several, on the data sets of the ablations."""
-    return _compared(runs.pairs(runs.plan["ablations"], rule["one"], rule["others"]))
-
-
-def _fewer(rule: dict, runs: _Runs) -> list[dict]:
-    anywhere = runs.plan["data"][:1]  # the photographs do not change the count
-    pairs = runs.pairs(anywhere, rule["one"], [rule["other"]])
-    return [
-        {"data": data, "one": ours[0]["weights"], "other": theirs[0]["weights"],
-         "outcome": "yes" if ours[0]["weights"] < theirs[0]["weights"] else "no"}
-        for data, _, ours, theirs in pairs
-    ]
-
-
-def _sooner(rule: dict, runs: _Runs) -> list[dict]:
-    """Levels and losses are means over the last three epochs."""
-    pairs = runs.pairs(runs.plan["ablations"], rule["one"], rule["others"])
+def _sooner(rule: dict, runs: _Runs) -> _Compared:
+    """Levels and losses are means over the last three epochs; every seed against every one."""
     rows = []
-    for data, name, ours, theirs in pairs:
-        curves = [[_smoothed(run) for run in side] for side in (ours, theirs)]
-        when = [
-            [_reached(one, _end(other)) for one, other in zip(*sides, strict=True)]
-            for sides in (curves, curves[::-1])
-        ]
-        rows.append({"data": data, "against": name, "one": when[0], "other": when[1],
-                     "outcome": _by_seed([a < b for a, b in zip(*when, strict=True)])})
-    return rows
+    for data in runs.ablations:
+        ours = [_smoothed(run) for run in runs.of(data, rule["one"])]
+        for name in rule["others"]:
+            theirs = [_smoothed(run) for run in runs.of(data, name)]
+            pairs = [(a, b) for a in ours for b in theirs]
+            when = (
+                [_reached(a, _end(b)) for a, b in pairs],
+                [_reached(b, _end(a)) for a, b in pairs],
+            )
+            rows.append({"where": f"against {name}", "one": when[0], "other": when[1],
+                         "outcome": _by_seed([a < b for a, b in zip(*when, strict=True)])})
+    return _some(rows), None
 
 
 def _smoothed(run: dict) -> np.ndarray:
@@ -189,57 +225,62 @@ def _reached(curve: np.ndarray, level: float) -> float:
     return below[0].item() + 1 if there else float("inf")
 
 
-def _easier(rule: dict, runs: _Runs) -> list[dict]:
+def _easier(rule: dict, runs: _Runs) -> _Compared:
     def relative(data: str) -> list[float]:
         (mean,) = runs.of(data, "mean-colour")
         return [_error(run) / _error(mean) for run in runs.of(data, rule["one"])]
 
-    return _lower_by_seed(rule, relative)
+    return _lower_by_seed(rule, runs, relative)
 
 
-def _duller(rule: dict, runs: _Runs) -> list[dict]:
+def _duller(rule: dict, runs: _Runs) -> _Compared:
     def chroma(data: str) -> list[float]:
         return [
             np.nanmedian(run["scores"]["chroma_ratio"]).item()
             for run in runs.of(data, rule["one"])
         ]
 
-    return _lower_by_seed(rule, chroma)
+    return _lower_by_seed(rule, runs, chroma)
 
 
-def _lower_by_seed(rule: dict, value: Callable[[str], list[float]]) -> list[dict]:
-    here, there = value(rule["data"]), value(rule["than"])
-    holds = [one < other for one, other in zip(here, there, strict=True)]
-    return [{"data": rule["data"], "one": here, "other": there, "outcome": _by_seed(holds)}]
+def _lower_by_seed(rule: dict, runs: _Runs, value: Callable[[str], list[float]]) -> _Compared:
+    """On every first data set lower than on the second, whatever seeds are compared."""
+    rows = []
+    for first, second in rule["pairs"]:
+        if {first, second} <= set(runs.plan["data"]):
+            here, there = value(first), value(second)
+            rows.append({"where": f"{first}, {second}", "one": here, "other": there,
+                         "outcome": _by_seed([a < b for a in here for b in there])})
+    return _some(rows), None
 
 
 def _error(run: dict) -> float:
     return np.mean(run["scores"]["ab_mse"]).item()
 
 
-def _overfits(rule: dict, runs: _Runs) -> list[dict]:
+def _overfits(rule: dict, runs: _Runs) -> _Compared:
     rows = []
-    for data in runs.plan["ablations"]:
+    for data in runs.ablations:
         found = runs.of(data, rule["one"])
         last = [run["history"][-1]["train_loss"] for run in found]
         limit = [run["mean_colour"]["train"] / 10 for run in found]
-        rows.append({"data": data, "one": last, "other": limit,
+        rows.append({"where": data, "one": last, "other": limit,
                      "outcome": _by_seed([a < b for a, b in zip(last, limit, strict=True)])})
-    return rows
+    return _some(rows), None
 
 
-def _looks(rule: dict, runs: _Runs) -> list[dict]:
+def _looks(rule: dict, runs: _Runs) -> _Compared:
     """By `metrics.attention_distance`, "between_positions"."""
     rows = []
-    for data in runs.plan["data"]:
+    for data in runs.data:
         found = runs.of(data, rule["one"])
         distances = [run["attention_distance"]["between_positions"] for run in found]
-        rows.append({"data": data, "one": distances, "other": rule["least"],
+        rows.append({"where": data, "one": distances, "other": rule["least"],
                      "outcome": _by_seed([value >= rule["least"] for value in distances])})
-    return rows
+    return rows, None
 
 
-def _sizes(rule: dict, runs: _Runs) -> list[dict]:
+def _sizes(rule: dict, runs: _Runs) -> _Compared:
     """Runs a network; here, "one" is a name in `PRESETS`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -252,22 +293,18 @@ def _sizes(rule: dict, runs: _Runs) -> list[dict]:
         fits = ab.shape == (1, 2, H, W) and all(
             p.grad is not None and p.grad.isfinite().all() for p in network.parameters()
         )
-        rows.append({"data": f"{H} x {W}", "outcome": "yes" if fits else "no"})
-    return rows
+        rows.append({"where": f"{H} x {W}", "outcome": "supported" if fits else "contradicted"})
+    return rows, None
 
 
-def _below(rule: dict, runs: _Runs) -> list[dict]:
-    """Yes if the interval of the metric's mean lies below the limit, no if above."""
-    rows = []
-    for data in runs.plan["data"]:
+def _below(rule: dict, runs: _Runs) -> _Compared:
+    def off(data: str) -> Estimate:
         found = runs.of(data, rule["one"])
-        metric, limit = rule["metric"], rule["limit"]
-        names = found[0]["names"]
-        flat = [{"names": names, "scores": {metric: [limit] * len(names)}}]
-        mean, low, high = difference(found, flat, metric)
-        rows.append({"data": data, "mean": mean + limit, "low": low + limit, "high": high + limit,
-                     "outcome": _outcome(low, high)})
-    return rows
+        names, limit = found[0]["names"], rule["limit"]
+        flat = [{"names": names, "scores": {rule["metric"]: [limit] * len(names)}}]
+        return estimate(found, flat, rule["metric"]).in_units_of(limit / 100)
+
+    return _on_average({data: off(data) for data in runs.data})
 
 
 @dataclass(frozen=True)
@@ -276,22 +313,21 @@ class Rule:
 
     Attributes:
         words: what it asks, with the fields of a rule in braces.
-        compare: a rule and the runs -> one row for each comparison; None if the
-            claim cannot be tested.
+        compare: a rule and the runs -> what was compared; None if the claim cannot be tested.
     """
 
     words: str
-    compare: Callable[[dict, _Runs], list[dict]] | None
+    compare: Callable[[dict, _Runs], _Compared] | None
 
 
 RULES = {
     "lower": Rule(
-        "Is the error of {one} on the test photographs of each data set lower than that of "
-        "{other}? Paired by photograph; 95 % interval over photographs and seeds.",
+        "Is the error of {one} on test photographs lower than that of {other}, on the mean of "
+        "the data sets? Paired by photograph; 95 % interval over photographs and seeds.",
         _lower,
     ),
     "lowest": Rule(
-        "Is the error of {one} on the test photographs lower than that of each of: {others}? "
+        "Is the error of {one} on test photographs lower than that of each of: {others}? "
         "Paired by photograph; 95 % interval over photographs and seeds.",
         _lowest,
     ),
@@ -299,22 +335,22 @@ RULES = {
     "sooner": Rule(
         "Is {one} faster than each of: {others}? Its training loss has to reach the level at "
         "which the other's ends in fewer epochs than the other's takes to reach the level at "
-        "which that of {one} ends, with every seed.",
+        "which that of {one} ends, whichever seeds are compared.",
         _sooner,
     ),
     "easier": Rule(
         "Is the error of {one}, as a share of that of predicting the mean colour everywhere, "
-        "lower on {data} than on {than}, with every seed?",
+        "lower on the narrower data set, whichever seeds are compared?",
         _easier,
     ),
     "duller": Rule(
-        "Is the chroma ratio of {one}, the median over test photographs, lower on {data} than "
-        "on {than}, with every seed?",
+        "Is the chroma ratio of {one}, the median over test photographs, lower on the broader "
+        "data set, whichever seeds are compared?",
         _duller,
     ),
     "below": Rule(
-        "Is the {metric} of {one}, its mean over test photographs, below {limit:g} on each data "
-        "set? 95 % interval over photographs and seeds.",
+        "Is the {metric} of {one}, its mean over test photographs and data sets, below {limit:g}? "
+        "95 % interval over photographs and seeds.",
         _below,
     ),
     "overfits": Rule(

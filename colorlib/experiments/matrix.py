@@ -14,8 +14,8 @@ from colorlib.files import user_path
 from colorlib.settings import Settings, Spec, preset_config
 from colorlib.tables import table
 
-TRIVIAL = ("gray", "mean-colour")
-"""Rows without a network, the trivial baselines, which have no seeds."""
+TRIVIAL = {"gray": "baseline", "mean-colour": "baseline", "nearest-colour": "fusion"}
+"""Rows without a network, the trivial baselines, which have no seeds -> whose prior they use."""
 
 
 def declared() -> dict:
@@ -29,7 +29,7 @@ class Plan:
 
     Attributes:
         size: side of the photographs in pixels.
-        preset: a name in `PRESETS`; of a trivial baseline "baseline", which has no prior.
+        preset: a name in `PRESETS`; of a trivial baseline one with the prior that it uses, or none.
         changes: fields of `Config` that differ from the preset.
         prior: the global prior; None for a network without one.
         settings: how it is trained; None for a trivial baseline.
@@ -94,7 +94,7 @@ class Run:
         declaration = declared()
         scale = find(declaration["scales"], self.scale, "scale")
         rows = declaration["variants"] | declaration["steps"] | declaration["ablations"]
-        rows |= {name: {"preset": "baseline"} for name in TRIVIAL}
+        rows |= {name: {"preset": preset} for name, preset in TRIVIAL.items()}
         row = find(rows, self.variant, "variant")
         own, settings = _of_data_set(scale, self.data), None
         share = row.get("share", 1.0)
@@ -145,7 +145,8 @@ def matrix(scale: str, only: str | None = None) -> list[Run]:
     declaration = declared()
     plan = find(declaration["scales"], scale, "scale")
     names, seeds = plan["data"], plan["seeds"]
-    runs = [Run(scale, name, row, None) for name in names for row in TRIVIAL]
+    trivial = plan.get("trivial", ("gray", "mean-colour"))
+    runs = [Run(scale, name, row, None) for name in names for row in trivial]
     left_out = plan.get("without", ())
     ablations = [name for name in declaration["ablations"] if name not in left_out]
     for rows, once, where, count in (
@@ -157,6 +158,7 @@ def matrix(scale: str, only: str | None = None) -> list[Run]:
             Run(scale, name, variant, seed)
             for seed in range(count)
             for name in where
+            if seed < _of_data_set(plan, name)["seeds"]
             for variant in (*rows, *(once if seed == 0 else ()))
         ]
     kept = [run for run in runs if not only or only in str(run)]

@@ -109,13 +109,16 @@ def perform(
         test, history = packs["test"], None
         facts = {"run": str(run), "size": plan.size}
         if plan.settings is None:
-            predict = _trivial(run.variant, packs["train"], device)
+            predict, more = _trivial(run.variant, packs, device)
+            facts |= more
         else:
             model, history = _train(run, prior, packs, work, device)
             predict = metrics.network(model, device)
             facts |= _about_network(model, plan, history)
             facts["precision"] = precision(device, plan.settings.bf16)
-            facts["prior"] = _about_prior(prior, packs["train"]) if prior else None
+            facts["prior"] = None  # a network says so if it has none
+        if prior:
+            facts["prior"] = _about_prior(prior, packs["train"])
         scores = metrics.scores(predict, test, device=device)
         if plan.compared:
             others, missing = _other_data_sets(run, shared)
@@ -129,8 +132,8 @@ def perform(
                 facts["not here"] = missing
             if run.seed == 0:
                 facts["predicted"] = _pictures(folder, predict, test, scores["ab_mse"])
-            if plan.settings and model.config.attention not in (None, "pointwise"):
-                facts["attention_distance"] = metrics.attention_distance(model, test, device)
+            if plan.settings and metrics.attends(model):
+                facts |= _about_attention(model, prior, plan, test, device)
         facts |= _about_photographs(packs, device) | _provenance(device, commit)
         facts["seconds"] = round(time.perf_counter() - begun, 1)
         records.write(folder, facts, test.names, scores, history, plan.compact)
@@ -155,10 +158,14 @@ def _photographs(run: Run, shared: Shared) -> dict[str, Packed]:
     return packs
 
 
-def _trivial(variant: str, train: Packed, device: str) -> Predict:
-    """A trivial baseline, by its name in `TRIVIAL`."""
+def _trivial(variant: str, packs: dict[str, Packed], device: str) -> tuple[Predict, dict]:
+    """A trivial baseline, by its name in `TRIVIAL`, and what its record says of it."""
+    train = packs["train"]
+    if variant == "nearest-colour":
+        predict, neighbours = metrics.nearest_colour(train, packs["val"], device)
+        return predict, {"neighbours": neighbours}
     gray = variant == "gray"
-    return metrics.constant(torch.zeros(2) if gray else metrics.mean_colour(train, device))
+    return metrics.constant(torch.zeros(2) if gray else metrics.mean_colour(train, device)), {}
 
 
 def _train(
@@ -227,6 +234,18 @@ def _about_network(
         "weights": sum(p.numel() for p in model.parameters()),
         "config": asdict(model.config),
         "settings": asdict(plan.settings),
+    }
+
+
+def _about_attention(
+    model: networks.Colorizer, prior: Prior | None, plan: Plan, test: Packed, device: str
+) -> dict:
+    """How far its weights differ, and those of an untrained copy with the same initialisation."""
+    assert plan.settings is not None
+    untrained = training.network(plan.preset, prior, plan.settings.seed, **plan.changes)
+    return {
+        "attention_distance": metrics.attention_distance(model, test, device),
+        "attention_distance_untrained": metrics.attention_distance(untrained, test, device),
     }
 
 

@@ -2,23 +2,65 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
 
 
-def difference(
-    one: Sequence[dict], other: Sequence[dict], metric: str = "ab_mse"
-) -> tuple[float, float, float]:
-    """How much higher a metric is for one variant than for another, with a 95 % interval.
+class Estimate(NamedTuple):
+    """A mean, and how sure it is.
 
-    An interval by Student's t, over other photographs of the kind and other seeds. The variance
-    is the sum of that of the photographs' differences, which are paired, and of those of
-    each variant's seeds; the degrees of freedom are those of Satterthwaite (1946). So three
-    seeds count as the few they are. A network with one seed is taken to vary with it as the
-    other one does; where neither has two, the interval is for photographs alone. Photographs
-    for which a metric is not defined, as the chroma ratio of a gray one, are left out. What
-    photographs and seeds do together counts in both variances: rather too wide an interval.
+    Attributes:
+        mean: the estimate.
+        variance: of the mean.
+        freedom: degrees of freedom of the variance.
+    """
+
+    mean: float
+    variance: float
+    freedom: float
+
+    @property
+    def interval(self) -> tuple[float, float, float]:
+        """Mean, and the lower and upper end of its 95 % interval, by Student's t."""
+        reach = self._quantile(0.975) * math.sqrt(self.variance)
+        return self.mean, self.mean - reach, self.mean + reach
+
+    @property
+    def detectable(self) -> float:
+        """The smallest true difference that such data would tell from zero in four of five tries.
+
+        That is, whose 95 % interval would exclude zero with a power of 0.8.
+        """
+        return (self._quantile(0.975) + self._quantile(0.8)) * math.sqrt(self.variance)
+
+    def in_units_of(self, unit: float) -> "Estimate":
+        """The same as a multiple of a unit."""
+        return Estimate(self.mean / unit, self.variance / unit**2, self.freedom)
+
+    def _quantile(self, share: float) -> float:
+        # Student's t; scipy.stats has it too, and takes a second longer to import.
+        return stdtrit(self.freedom, share).item() if self.variance else 0.0
+
+
+def _of_sum(mean: float, parts: Sequence[tuple[float, float]]) -> Estimate:
+    """An estimate whose variance is a sum of (variance, degrees of freedom): Satterthwaite 1946."""
+    variance = sum(part for part, _ in parts)
+    spread = sum(part**2 / free for part, free in parts if part)
+    return Estimate(mean, variance, variance**2 / spread if spread else math.inf)
+
+
+def estimate(one: Sequence[dict], other: Sequence[dict], metric: str = "ab_mse") -> Estimate:
+    """How much higher a metric is for one variant than for another.
+
+    Over other photographs of the kind and other seeds. The variance is the sum of that of
+    the photographs' differences, which are paired, and of those of each variant's seeds; the
+    degrees of freedom are those of Satterthwaite (1946). So three seeds count as the few they
+    are. A network with one seed is taken to vary with it as the other one does; where
+    neither has two, the interval is for photographs alone. Photographs for which a metric is
+    not defined, as the chroma ratio of a gray one, are left out. What photographs and seeds do
+    together counts in both variances: rather too wide an interval.
 
     Args:
         one, other: one run for each seed, from `recorded`, of the same photographs
@@ -26,8 +68,7 @@ def difference(
         metric: a name in `metrics.METRICS`.
 
     Returns:
-        Mean difference, and the interval's lower and upper end; NaN where fewer than two
-        photographs have the metric.
+        The difference; NaN where fewer than two photographs have the metric.
 
     Raises:
         ValueError: other photographs.
@@ -37,20 +78,29 @@ def difference(
     ours, theirs = (np.array([run["scores"][metric] for run in runs]) for runs in (one, other))
     there = np.isfinite(np.concatenate((ours, theirs))).all(axis=0)
     if there.sum() < 2:
-        return math.nan, math.nan, math.nan
+        return Estimate(math.nan, math.nan, math.nan)
     apart = (ours.mean(axis=0) - theirs.mean(axis=0))[there]
     by_seed = [side[:, there].mean(axis=1) for side in (ours, theirs)]
-    parts = [(apart.var(ddof=1) / len(apart), len(apart) - 1)]  # variance, degrees of freedom
+    parts = [(apart.var(ddof=1).item() / len(apart), len(apart) - 1)]
     known = [side for side in by_seed if len(side) > 1]
     if len(known) == 2:
-        parts += [(side.var(ddof=1) / len(side), len(side) - 1) for side in known]
+        parts += [(side.var(ddof=1).item() / len(side), len(side) - 1) for side in known]
     elif known:  # one estimate, for both sides
         single = one if len(one) == 1 else other
         shares = 1 / len(known[0]) + bool(single[0].get("settings"))
-        parts.append((known[0].var(ddof=1) * shares, len(known[0]) - 1))
-    mean, variance = apart.mean().item(), sum(part for part, _ in parts)
-    if not variance:
-        return mean, mean, mean
-    freedom = variance**2 / sum(part**2 / free for part, free in parts)
-    reach = stdtrit(freedom, 0.975).item() * math.sqrt(variance)  # a quantile of Student's t
-    return mean, mean - reach, mean + reach
+        parts.append((known[0].var(ddof=1).item() * shares, len(known[0]) - 1))
+    return _of_sum(apart.mean().item(), parts)
+
+
+def difference(
+    one: Sequence[dict], other: Sequence[dict], metric: str = "ab_mse"
+) -> tuple[float, float, float]:
+    """Mean, lower and upper end of the 95 % interval of `estimate`."""
+    return estimate(one, other, metric).interval
+
+
+def mean_of(estimates: Sequence[Estimate]) -> Estimate:
+    """The mean of estimates from different photographs, all of the same weight."""
+    count = len(estimates)
+    mean = sum(one.mean for one in estimates) / count
+    return _of_sum(mean, [(one.variance / count**2, one.freedom) for one in estimates])

@@ -1,7 +1,13 @@
 """Metrics of a colorization, on any device, and the trivial baselines that it has to beat."""
 
 from colorlib import _moved
-from colorlib.metrics.baselines import mean_colour, rmse_in_lab, trivial_baselines
+from colorlib.metrics.baselines import (
+    NEIGHBOURS,
+    mean_colour,
+    nearest_colour,
+    rmse_in_lab,
+    trivial_baselines,
+)
 from colorlib.metrics.classifier import classifier_agreement, gap_closed
 from colorlib.metrics.definitions import (
     METRICS,
@@ -15,11 +21,19 @@ from colorlib.metrics.definitions import (
     psnr_rgb,
     ssim_rgb,
 )
-from colorlib.metrics.evaluation import attention_distance, constant, network, scores
+from colorlib.metrics.evaluation import (
+    attends,
+    attention_distance,
+    constant,
+    network,
+    scores,
+)
 
 __all__ = [
     "METRICS",
+    "NEIGHBOURS",
     "ab_mse",
+    "attends",
     "attention_distance",
     "auc",
     "auc_rebalanced",
@@ -30,6 +44,7 @@ __all__ = [
     "delta_e",
     "gap_closed",
     "mean_colour",
+    "nearest_colour",
     "network",
     "psnr_ab",
     "psnr_rgb",

@@ -67,6 +67,11 @@ def constant(ab: Tensor) -> Callable[[Packed], Tensor]:
     return lambda some: ab.view(1, 2, 1, 1).expand(len(some), 2, some.size, some.size)
 
 
+def attends(model: Colorizer) -> bool:
+    """Whether a network has positions that attend to each other."""
+    return model.config.attention not in (None, "pointwise") or bool(model.config.heads)
+
+
 @torch.no_grad()
 def attention_distance(
     model: Colorizer, photographs: Packed, device: str | torch.device = "cpu"
@@ -78,11 +83,11 @@ def attention_distance(
 
         TV(alpha_t, q) = 1/2 sum_s abs(alpha_ts - q_s),
 
-    the mean over target positions t and photographs. It is 0 for the same
+    the mean over target positions t, heads and photographs. It is 0 for the same
     weights and at most 1.
 
     Args:
-        model: a network with attention.
+        model: a network with attention, or with heads, of which each counts alike.
         photographs: with embeddings if the network has a prior.
         device: where it is computed.
 
@@ -97,7 +102,7 @@ def attention_distance(
     found = []
     for some in photographs.some():  # T x S weights each, so few also where there is memory
         L, _ = lab.normalize(some.lab(device=device))
-        alpha = model.attended(L, some.embedding(device=device))  # (B, T, S)
+        alpha = model.attended(L, some.embedding(device=device)).flatten(0, -3)  # (B, T, S)
         others = (1 / alpha.shape[-1], alpha.mean(dim=1, keepdim=True))
         found.append(torch.stack(
             [(alpha - other).abs().sum(dim=-1).mean(dim=-1) / 2 for other in others]

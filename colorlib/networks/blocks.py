@@ -215,11 +215,20 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        parts = self.query_key_value(self.norm(x)).flatten(2)  # (B, 3 C, T)
-        q, k, v = parts.unflatten(1, (3, self.heads, -1)).transpose(-1, -2).unbind(1)
+        q, k, v = self._by_head(x)
         found = F.scaled_dot_product_attention(q, k, v)  # (B, heads, T, C / heads)
         found = found.transpose(-1, -2).reshape(x.shape)  # heads side by side again
         return x + self.gamma * self.mix(found)
+
+    def weights(self, x: Tensor) -> Tensor:
+        """alpha_ts of each head, written out: (B, C, H, W) -> (B, heads, T, T)."""
+        q, k, _ = self._by_head(x)
+        return (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5).softmax(dim=-1)
+
+    def _by_head(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Queries, keys and values, (B, heads, T, C / heads) each."""
+        parts = self.query_key_value(self.norm(x)).flatten(2)  # (B, 3 C, T)
+        return parts.unflatten(1, (3, self.heads, -1)).transpose(-1, -2).unbind(1)
 
 
 def positions(map_: Tensor) -> Tensor:

@@ -115,13 +115,18 @@ class Colorizer(nn.Module):
         return [*finer, fused, source]
 
     def attended(self, L: Tensor, embedding: Tensor | None = None) -> Tensor:
-        """The weights alpha_ts of a network with attention: (B, T, S).
+        """The weights alpha_ts of a network with attention: (B, T, S); with heads (B, heads, T, S).
 
         T and S count the positions of the map, row by row.
 
         Raises:
-            ValueError: a network without attention.
+            ValueError: a network without either.
         """
+        if blocks := [m for m in self.decoder.modules() if isinstance(m, SelfAttention)]:
+            given: list[Tensor] = []
+            with blocks[0].register_forward_pre_hook(lambda _, x: given.extend(x)):
+                self(L, embedding)
+            return blocks[0].weights(given[0])
         if self.attention is None:
             raise ValueError("a network without attention attends to nothing")
         mixed, source = self.maps(L, embedding)[-2:]
