@@ -17,7 +17,7 @@ import torch
 
 from colorlib import networks
 from colorlib.experiments.matrix import TRIVIAL, declared
-from colorlib.experiments.statistics import Estimate, estimate, mean_of
+from colorlib.experiments.statistics import Estimate, estimate, mean_of, relative
 from colorlib.tables import table
 
 VERDICTS = ("supported", "contradicted", "undecided", "not testable", "not run yet")
@@ -144,15 +144,9 @@ def _by_seed(holds: list[bool]) -> str:
     return "supported" if all(holds) else "undecided" if any(holds) else "contradicted"
 
 
-def _against(ours: list[dict], theirs: list[dict]) -> Estimate:
-    """The difference of errors in percent of theirs."""
-    base = np.mean([_error(run) for run in theirs]).item()
-    return estimate(ours, theirs).in_units_of(base / 100)
-
-
 def _lower(rule: dict, runs: _Runs) -> _Compared:
     return _on_average({
-        data: _against(runs.of(data, rule["one"]), runs.of(data, rule["other"]))
+        data: relative(runs.of(data, rule["one"]), runs.of(data, rule["other"]))
         for data in runs.data
     })
 
@@ -167,7 +161,7 @@ def _lowest(rule: dict, runs: _Runs) -> _Compared:
     rows = []
     for data in runs.ablations:
         for other in rule["others"]:
-            found = _against(runs.of(data, rule["one"]), runs.of(data, other))
+            found = relative(runs.of(data, rule["one"]), runs.of(data, other))
             rows.append({"where": f"against {other}", "estimate": found, "outcome": _side(found)})
     return _some(rows), None
 

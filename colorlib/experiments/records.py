@@ -18,6 +18,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -78,14 +79,15 @@ def write_elsewhere(
 
     Args:
         folder: the run's.
-        found: what it holds.
+        found: what it holds; NaN stands for a metric that some do not have.
         compact_for: the names in ``scores.csv``, if the table is to be a short one.
     """
-    rows, metrics = [], []
-    for where, names, scores in found:
-        metrics = list(scores)
+    rows, sets = [], list(found)
+    metrics = list(dict.fromkeys(metric for *_, scores in sets for metric in scores))
+    for where, names, scores in sets:
         shown = [""] * len(names) if names == compact_for else names
-        rows += [(where, *row) for row in zip(shown, *scores.values(), strict=True)]
+        values = [scores.get(metric, [math.nan] * len(names)) for metric in metrics]
+        rows += [(where, *row) for row in zip(shown, *values, strict=True)]
     columns = ("where", "photo", *metrics)
     _write_table(folder / "elsewhere.csv", columns, rows, _figures(compact_for is not None))
 

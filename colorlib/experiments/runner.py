@@ -28,7 +28,8 @@ from colorlib.priors import Prior, describe, embed, made_on, packed
 from colorlib.settings import Spec
 from colorlib.training.checkpoints import BEST
 
-_ELSEWHERE = ("ab_mse", "chroma_ratio")
+_TURNED = ("ab_mse", "chroma_ratio")  # metrics of photographs mirrored or upside down
+_ELSEWHERE = (*_TURNED, "classifier_agreement")  # and of other data sets
 
 Predict = Callable[[Packed], Tensor]
 """Photographs -> ab, as `metrics.scores` wants it."""
@@ -124,7 +125,8 @@ def perform(
             others, missing = _other_data_sets(run, shared)
             records.write_elsewhere(
                 folder,
-                ((where, pack.names, metrics.scores(predict, pack, _ELSEWHERE, device))
+                ((where, pack.names,
+                  metrics.scores(predict, pack, _ELSEWHERE if where in others else _TURNED, device))
                  for where, pack in _elsewhere(run, others, test, shared)),
                 test.names if plan.compact else None,
             )

@@ -1,11 +1,56 @@
-"""Differences between variants, with intervals."""
+"""What recorded runs say: of a variant, and of the difference of two, with intervals."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
+
+from colorlib import metrics
+
+
+class Summary(NamedTuple):
+    """A row of a table: test photographs' means.
+
+    Attributes:
+        errors: ab-MSE in percent of that of mean colour, of each seed.
+        chroma: mean chroma relative to the photographs' own, over photographs and seeds.
+        gap: how much of the classifier's gap is closed, in percent (`metrics.gap_closed`).
+    """
+
+    errors: list[float]
+    chroma: float
+    gap: float
+
+    @property
+    def error(self) -> float:
+        """The mean over seeds."""
+        return np.mean(self.errors).item()
+
+
+def summary(rows: Mapping[str, Sequence[dict]], variant: str, where: str | None = None) -> Summary:
+    """What runs of a variant come to.
+
+    Args:
+        rows: variant -> runs on one data set, from `recorded`, among them the trivial baselines.
+        variant: one of them.
+        where: another set of photographs, of those in "elsewhere"; errors are still in
+            percent of mean colour there. NaN stands for a gap that has not been recorded.
+    """
+    scores = [run["elsewhere"][where] if where else run["scores"] for run in rows[variant]]
+    (gray,), (trivial,) = (
+        [run["elsewhere"][where] if where else run["scores"] for run in rows[name]]
+        for name in ("gray", "mean-colour")
+    )
+    agreement = "classifier_agreement"
+    return Summary(
+        [100 * np.mean(seed["ab_mse"]).item() / np.mean(trivial["ab_mse"]).item()
+         for seed in scores],
+        np.nanmean([np.nanmean(seed["chroma_ratio"]) for seed in scores]).item(),
+        100 * np.mean([metrics.gap_closed(seed[agreement], gray[agreement])
+                       for seed in scores]).item() if agreement in gray else math.nan,
+    )
 
 
 class Estimate(NamedTuple):
@@ -90,6 +135,12 @@ def estimate(one: Sequence[dict], other: Sequence[dict], metric: str = "ab_mse")
         shares = 1 / len(known[0]) + bool(single[0].get("settings"))
         parts.append((known[0].var(ddof=1).item() * shares, len(known[0]) - 1))
     return _of_sum(apart.mean().item(), parts)
+
+
+def relative(one: Sequence[dict], other: Sequence[dict]) -> Estimate:
+    """`estimate` of the error, in percent of the other's."""
+    base = np.mean([run["scores"]["ab_mse"] for run in other]).item()
+    return estimate(one, other).in_units_of(base / 100)
 
 
 def difference(
