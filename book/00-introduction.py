@@ -57,7 +57,7 @@ figures.grid({
 # %% [markdown]
 # Of the ten test photographs that come with the library these have the
 # lowest error relative to gray (of two views of the tower, one is left
-# out). [Chapter 10](10-your-photographs.ipynb) shows all ten, and what goes
+# out). [Chapter 9](09-your-photographs.ipynb) shows all ten, and what goes
 # wrong. The weights are not of the paper's network but of a later one, with
 # a pretrained classifier as its encoder.
 #
@@ -114,8 +114,8 @@ widgets.compare(
 # Each claim of the paper, and our verdict on test photographs, with three
 # seeds, at a size that two CPU cores can train (64 x 64 pixels). *Not
 # reproduced* means that we saw no difference beyond chance, or the
-# opposite. [Chapter 6](06-replication.ipynb) shows the runs, [chapter
-# 7](07-claims.ipynb) the rule and the numbers behind each line.
+# opposite. [Chapter 7](07-replication.ipynb) shows the runs, [chapter
+# 7](07-replication.ipynb) the rule and the numbers behind each line.
 
 # %% tags=["hide-input"]
 figures.table(
@@ -141,9 +141,9 @@ figures.table(
 # | scale | where | for |
 # | --- | --- | --- |
 # | seconds | two CPU cores | every page as you see it |
-# | minutes | a Colab GPU, or two CPU cores for some hours | chapters 3 to 5: the same cells at full width, one constant changed; chapters 6 and 7: recorded runs, 64 x 64 pixels, half of full width |
-# | paper | a data-centre GPU | the end of chapter 6: recorded runs, 256 x 256 pixels, full width; not complete yet |
-# | gpu | a data-centre GPU, a quarter of an hour | the end of chapter 6: recorded runs, full width, up to 60,000 photographs |
+# | minutes | a Colab GPU, or two CPU cores for some hours | chapters 3 to 5: the same cells at full width, one constant changed; chapter 7: recorded runs, 64 x 64 pixels, half of full width |
+# | paper | a data-centre GPU | the end of chapter 7: recorded runs, 256 x 256 pixels, full width; not complete yet |
+# | gpu | a data-centre GPU, a quarter of an hour | the end of chapter 7: recorded runs, full width, up to 60,000 photographs |
 # :::
 #
 # A page trains a real network on real photographs, but a minute on a CPU

@@ -90,7 +90,7 @@ for name, x, y in (
 
 # %% [markdown]
 # Red, green and blue nearly repeat each other; the correlation of lightness
-# with colour is weak. (Chapter 8 tries the best table from L to colour, and
+# with colour is weak. (Chapter 6 tries the best table from L to colour, and
 # finds it no better than one constant.) So a network that is to find colour
 # in L must use more than one pixel: it must recognise what the photograph
 # shows.
@@ -308,6 +308,6 @@ print("gradient finite at black and white:",
 #
 # :::{dropdown} Solution
 # `figures.recolour(batch, lab.normalize(batch)[1] / 2)`: divide a and b by
-# two, keep L. Chapter 8 will meet pictures like this: dull colours are what
+# two, keep L. Chapter 6 will meet pictures like this: dull colours are what
 # a network predicts when it is not sure.
 # :::

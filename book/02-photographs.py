@@ -106,7 +106,7 @@ figures.sheet(torch.cat((val.lab(), test.lab())))
 # toolbox's author put into a folder named `holdout`. They are easy ones,
 # though: the same campus, the same afternoon.
 
-# %% mystnb={"figure": {"caption": "The five campus photographs of the test list (top) over training photographs taken a moment before or after (bottom). No photograph appears twice, but places do: results on this small set say how well a network colorizes photographs of the same places, which the paper calls training and testing on similar images. Chapter 6 tests on other kinds of photographs too.", "name": "fig-neighbours"}, "image": {"alt": "Five pairs of small photographs, one above the other: brick building, brick and sandstone building, tree on a lawn, palms, palms with a concrete building. Each pair shows the same place from another angle."}}
+# %% mystnb={"figure": {"caption": "The five campus photographs of the test list (top) over training photographs taken a moment before or after (bottom). No photograph appears twice, but places do: results on this small set say how well a network colorizes photographs of the same places, which the paper calls training and testing on similar images. Chapter 7 tests on other kinds of photographs too.", "name": "fig-neighbours"}, "image": {"alt": "Five pairs of small photographs, one above the other: brick building, brick and sandstone building, tree on a lawn, palms, palms with a concrete building. Each pair shows the same place from another angle."}}
 def stems(photographs):
     return [Path(name).stem for name in photographs.names]
 
@@ -239,7 +239,7 @@ figures.table(
 # are spread the widest, those of `places` the least: a beach at noon and
 # the same beach at dusk differ more than a kitchen and a street. So a narrow
 # data set is not one with few colours. What may make it easier is that the
-# same things have the same colours in it. Chapter 6 asks the networks.
+# same things have the same colours in it. Chapter 7 asks the networks.
 #
 # ## Near-duplicates
 #
@@ -369,7 +369,7 @@ figures.grid({
 # there is for squared error, and averages of many colours are dull. The
 # paper will report results of "very low saturation or [...] biased towards
 # brown color" (section 5): that is what squared error asks of a network
-# that does not recognise the photograph. Chapter 8 returns to it.
+# that does not recognise the photograph. Chapter 6 returns to it.
 
 # %% [markdown]
 # ## Summary

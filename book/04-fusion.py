@@ -595,7 +595,7 @@ figures.grid(
 # :::{dropdown} Solution
 # Set `seed` and `epochs` in the cell that begins with `SCALE` and run from
 # there. With two other seeds, fusion was ahead on training and validation
-# photographs again, on the test photographs once. Chapter 6 has three seeds
+# photographs again, on the test photographs once. Chapter 7 has three seeds
 # on more photographs.
 # :::
 #

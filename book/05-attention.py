@@ -498,7 +498,7 @@ print("test, all within a quarter of each other:",
 # attention colours unseen photographs better. Thirty-two photographs to
 # learn from, sixteen to judge by, and half a minute each are too few. And
 # at 64 pixels, where a receptive field of the encoder has 75 x 75,
-# attention has little to add from outside it. Chapter 6 has more
+# attention has little to add from outside it. Chapter 7 has more
 # photographs, more seeds and larger pictures.
 #
 # ## What a position attends to

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # 8 Why brown?
+# # 6 Why brown?
 #
 # *What you will be able to do:* say which colour a squared error asks for
 # when several are possible, and work it out; find the brown in photographs;
@@ -222,7 +222,7 @@ figures.grid({
 # photographs of 64.)
 #
 # No single column is what an eye would say. That is why an error *and* an
-# amount of colour belong side by side, as in chapters 6 and 10, and why a
+# amount of colour belong side by side, as in chapters 7 and 9, and why a
 # network that lowers the one by lowering the other has not been shown to
 # be better.
 
@@ -247,7 +247,7 @@ print("nearest to the photographs' colourfulness:",
 # larger errors; both are worse by the squared error. The paper we replicate
 # stays with the squared error. The weights that the tool takes by default do
 # not: they answer with probabilities of colours ([chapter
-# 9](09-better-colours.ipynb)).
+# 8](08-better-colours.ipynb)).
 
 # %% [markdown]
 # ## Summary

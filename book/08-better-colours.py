@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # 9 Better colours
+# # 8 Better colours
 #
 # *What you will be able to do:* use a classifier's maps as the encoder of a
 # network; let a network answer with a distribution over colours, and make
@@ -35,7 +35,6 @@ if importlib.util.find_spec("colorlib") is None:
 import inspect
 from dataclasses import replace
 
-import numpy as np
 import torch
 from skimage.restoration import denoise_tv_chambolle
 from torch.nn import functional as F
@@ -65,7 +64,7 @@ from colorlib.settings import Settings
 # - The decoder is given the coarsest map only, in which one position is
 #   eight pixels wide ([chapter 3](03-encoder-decoder.ipynb)).
 # - A squared error asks for the mean of all possible colours, and such a
-#   mean is dull ([chapter 8](08-why-brown.ipynb)).
+#   mean is dull ([chapter 6](06-why-brown.ipynb)).
 #
 # The paper's last paragraph names two ways on:
 #
@@ -105,47 +104,28 @@ for name, rows in recorded.items():
 
 
 # %% tags=["hide-input"]
-def mean(runs, metric):
-    return np.mean([np.nanmean(run["scores"][metric]) for run in runs])
-
-
 def change(rows, one, other):
     """By how many percent errors differ, with a 95 % interval."""
-    base = mean(rows[other], "ab_mse")
-    return [100 * value / base
-            for value in experiments.difference(rows[one], rows[other])]
-
-
-def judged(rows, name):
-    """Error in % of mean colour, chroma, classifier's gap in %."""
-    (gray,), (trivial,) = rows["gray"], rows["mean-colour"]
-    agreement = "classifier_agreement"
-    gap = np.mean([
-        metrics.gap_closed(run["scores"][agreement],
-                           gray["scores"][agreement])
-        for run in rows[name]
-    ])
-    error = mean(rows[name], "ab_mse") / mean([trivial], "ab_mse")
-    return 100 * error, mean(rows[name], "chroma_ratio"), 100 * gap
+    return experiments.relative(rows[one], rows[other]).interval
 
 
 def gain(one, other):
     """What one network changes, in a line for each data set."""
     for name, rows in recorded.items():
         middle, low, high = change(rows, one, other)
-        (_, *before), (_, *after) = (judged(rows, row)
-                                     for row in (other, one))
+        before, after = (experiments.summary(rows, row)
+                         for row in (other, one))
         print(f"{name:10} error {middle:+5.1f} %"
               f" [{low:+.1f}, {high:+.1f}]"
-              f"  chroma {before[0]:.2f} -> {after[0]:.2f}"
-              f"  gap {before[1]:.0f} -> {after[1]:.0f} %")
+              f"  chroma {before.chroma:.2f} -> {after.chroma:.2f}"
+              f"  gap {before.gap:.0f} -> {after.gap:.0f} %")
 
 
 # %% [markdown]
 # A line below says by how many percent a step changes the error, with a 95 %
 # interval; how the mean chroma changes, 1 being the photographs' own; and
 # how much of the classifier's gap is closed, 0 % for gray and 100 % for the
-# photographs themselves ([chapter 6](06-replication.ipynb)).
+# photographs themselves ([chapter 7](07-replication.ipynb)).
 #
 # On *landscapes* three networks have three seeds; one with a single seed is
 # taken to vary as the one that it is compared with. On *everyday* every
@@ -155,7 +135,7 @@ def gain(one, other):
 #
 # First the recipe. The paper's fusion network, trained by AdamW with cosine
 # decay, weight averaging and mirror images, against the same network with
-# the settings of chapter 6:
+# the settings of chapter 7:
 
 # %%
 gain("fusion-tuned", "fusion")
@@ -463,9 +443,9 @@ figures.table(
     ("network", *(f"{name}: {what}" for name in recorded
                   for what in ("error", "chroma", "gap"))),
     [(name, *(cell for rows in recorded.values()
-              for error, chroma, gap in [judged(rows, name)]
-              for cell in (f"{error:.0f}", f"{chroma:.2f}",
-                           f"{gap:.0f}")))
+              for row in [experiments.summary(rows, name)]
+              for cell in (f"{row.error:.0f}", f"{row.chroma:.2f}",
+                           f"{row.gap:.0f}")))
      for name in ("mean-colour", "fusion", *steps)],
     "Error in percent of that of mean colour; chroma relative to the"
     " photographs' own; percent of the classifier's gap that is"

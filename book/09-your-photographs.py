@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # 10 Your own photographs
+# # 9 Your own photographs
 #
 # *What you will be able to do:* colorize a photograph of your own, of any
 # size and format; say what is kept of it and what is invented; choose the
@@ -186,10 +186,10 @@ figures.grid(columns | {"photograph": true[rows]})
 #
 # Where many colours are possible, the default weights answer with the mean
 # of their distribution over colours, which is closer to gray than any of
-# them ([chapter 8](08-why-brown.ipynb)). `strength` multiplies what they
+# them ([chapter 6](06-why-brown.ipynb)). `strength` multiplies what they
 # predict. *Chroma* is the mean distance from gray over all
 # pixels of all photographs, relative to the photographs' own (in chapters 6
-# and 8 the ratio is taken photograph by photograph); strength 0 is gray.
+# and 7 the ratio is taken photograph by photograph); strength 0 is gray.
 
 # %%
 print("strength   loss  chroma")

@@ -44,7 +44,7 @@ def test_claims_are_complete_and_name_variants_that_exist():
     names = [claim["id"] for claim in claims.ledger()]
     assert len(set(names)) == len(names) >= 14
     for claim in claims.ledger():
-        assert set(claim) == {"id", "title", "section", "quote", "rule", "verdict"}
+        assert set(claim) == {"id", "title", "plain", "section", "quote", "rule", "verdict"}
         words = claims.in_words(claim["rule"])
         assert words[-1] in ".?" and "{" not in words
         assert claim["verdict"] in claims.VERDICTS

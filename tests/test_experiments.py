@@ -90,7 +90,9 @@ def test_a_run_again_gives_the_same_files(folders):
     assert set(again["elsewhere"]) == {"mirrored", "upside-down"}
     assert len(again["elsewhere"]["mirrored"]["ab_mse"]) == 10
     assert again["elsewhere"]["mirrored"] != again["elsewhere"]["upside-down"]
-    assert set(facts["attention_distance"]) == {"from_uniform", "between_positions"}
+    before, after = facts["attention_distance_untrained"], facts["attention_distance"]
+    assert set(before) == set(after) == {"from_uniform", "between_positions"}
+    assert before != after
 
 
 def test_a_run_that_diverges_is_recorded_up_to_there(folders, monkeypatch):
@@ -173,7 +175,7 @@ def test_results_in_the_home_folder(folders, tmp_path, monkeypatch):
     assert not (tmp_path / "~").exists()
 
 
-@pytest.mark.parametrize("row", experiments.TRIVIAL)
+@pytest.mark.parametrize("row", ["gray", "mean-colour"])
 def test_a_recorded_row_comes_out_the_same_again(folders, row):
     results, work = folders
     run = experiments.Run("minutes", "samples", row, None)
@@ -195,7 +197,8 @@ def test_a_recorded_row_comes_out_the_same_again(folders, row):
 def test_recorded_runs_are_what_the_matrix_declares():
     recorded = Path(__file__).parent.parent / "results"
     plan = experiments.declared()
-    assert all(run.done(recorded) for run in experiments.matrix(claims.scale()))
+    for scale in claims.scales():
+        assert all(run.done(recorded) for run in experiments.matrix(scale))
     for file in recorded.glob("*/*/*/*/run.json"):
         facts = json.loads(file.read_text())
         scale, data, variant, seed = facts["run"].split("/")
@@ -319,8 +322,8 @@ def test_the_first_photographs_of_a_data_set_are_taken_before_they_are_packed(
 def test_the_scale_for_a_gpu():
     runs = experiments.matrix("gpu")
     assert len(set(runs)) == len(runs)
-    assert [run.seed for run in runs[:8]] == [None] * 8 and runs[8].seed == 0
-    four = runs[8 : 8 + 3 * 16]
+    assert [run.seed for run in runs[:12]] == [None] * 12 and runs[12].seed == 0
+    four = runs[12 : 12 + 3 * 16]
     assert {run.variant for run in four} == {"baseline", "fusion", "attention", "control"}
     assert [run.seed for run in four] == [0] * 16 + [1] * 16 + [2] * 16
     assert {run.data for run in four[:8]} == {"landscapes", "places"}
@@ -333,6 +336,8 @@ def test_the_scale_for_a_gpu():
 def test_scales_name_what_there_is():
     declared = experiments.declared()
     for scale in declared["scales"].values():
+        assert set(scale.get("trivial", ())) <= set(experiments.TRIVIAL)
+        assert set(scale.get("judged", ())) <= set(scale["data"])
         assert {"width", "data", "ablations", "seeds", "settings"} <= set(scale)
         assert set(scale.get("each", {})) <= set(scale["data"])
         assert all("size" in scale | scale.get("each", {}).get(name, {}) for name in scale["data"])
@@ -340,7 +345,7 @@ def test_scales_name_what_there_is():
         rows = {name for key in ("variants", "once", "later") for name in scale.get(key, ())}
         assert rows <= {*declared["variants"], *declared["steps"]}
         for own in scale.get("each", {}).values():
-            assert set(own) <= {"size", "settings", "photos"}
+            assert set(own) <= {"size", "settings", "photos", "seeds"}
     variants = {run.variant for run in experiments.matrix("paper")}
     assert "score-concat" not in variants and "score-dot" in variants
 
@@ -476,6 +481,44 @@ def test_with_one_seed_the_interval_is_that_of_the_paired_t_test():
     assert mean == pytest.approx(gaps.mean()) and ends == pytest.approx(wanted)
     same = runs_of([1.0, 2.0])
     assert experiments.difference(same, same) == (0, 0, 0)
+
+
+def test_the_effect_that_could_be_seen_has_a_power_of_four_fifths():
+    gaps = np.random.default_rng(0).normal(0, 1, 200)
+    found = experiments.estimate(runs_of(gaps), runs_of(0 * gaps))
+    # The share of other such samples, around the effect, whose intervals exclude zero.
+    several = np.random.default_rng(1).normal(found.detectable, gaps.std(ddof=1), (4000, 200))
+    shares = stats.ttest_1samp(several, 0, axis=1).pvalue < 0.05
+    assert shares.mean() == pytest.approx(0.8, abs=0.02)
+    same = runs_of([1.0, 2.0])
+    assert experiments.estimate(same, same).detectable == 0
+
+
+def test_a_summary_is_in_percent_of_mean_colour_where_it_is_tested():
+    def run(error, chroma, agreement, **more):
+        names = ("ab_mse", "chroma_ratio", "classifier_agreement")
+        scores = {name: [value] * 2 for name, value in zip(names, (error, chroma, agreement),
+                                                           strict=True)}
+        return {"scores": scores, **more}
+
+    away = {"there": {"ab_mse": [3.0], "chroma_ratio": [math.nan, 0.5]}}
+    rows = {
+        "gray": [run(5, 0, 0.5)], "mean-colour": [run(4, 0.1, 0.5)],
+        "net": [run(2, 0.6, 0.6, elsewhere=away), run(3, 0.8, 0.7, elsewhere=away)],
+    }
+    there = {"gray": [run(9, 0, 0.2)], "mean-colour": [run(6, 0.1, 0.2)]}
+    found = experiments.summary(rows, "net")
+    assert found.errors == [50, 75] and found.error == 62.5
+    assert (found.chroma, found.gap) == pytest.approx((0.7, 30))
+    errors, chroma, gap = experiments.summary(rows, "net", "there", there)
+    assert errors == [50, 50] and chroma == 0.5 and math.isnan(gap)
+    away["there"]["classifier_agreement"] = [0.6]
+    assert experiments.summary(rows, "net", "there", there).gap == pytest.approx(50)
+
+
+def test_a_difference_in_percent_is_of_the_other():
+    mean, low, high = experiments.relative(runs_of([2.0, 4.0]), runs_of([1.0, 3.0])).interval
+    assert (mean, low, high) == (50, 50, 50)
 
 
 def test_where_photographs_agree_the_interval_is_that_of_welchs_t_test_over_seeds():

@@ -64,6 +64,25 @@ def test_trivial_baselines_are_computed_once_for_the_same_photographs(monkeypatc
     assert metrics.trivial_baselines(train, test) == once[0]
 
 
+def test_the_nearest_colour_is_that_of_photographs_with_similar_embeddings():
+    colours = [(255, 0, 0), (250, 0, 0), (0, 0, 255), (0, 0, 250)]
+    train = packed(*colours).with_embeddings(np.array([[9, 0], [8, 0], [0, 9], [0, 8]], "f4"))
+    validation = packed((252, 0, 0), (0, 0, 252)).with_embeddings(np.array([[9, 1], [1, 9]], "f4"))
+    test = packed((0, 0, 255), (255, 0, 0)).with_embeddings(np.array([[1, 7], [9, 0]], "f4"))
+    predict, count = metrics.nearest_colour(train, validation)
+    assert count == 2  # four would mix red with blue, and one is further off than the mean of two
+    ab = predict(test)
+    means = [lab.normalize(one.lab())[1].mean(dim=(0, 2, 3)) for one in (
+        train.select([2, 3]), train.select([0, 1]))]
+    assert ab.shape == (2, 2, 8, 8)
+    for found, wanted in zip(ab, means, strict=True):
+        assert torch.allclose(found, wanted[:, None, None].expand(2, 8, 8), atol=1e-6)
+    turned = metrics.nearest_colour(train, validation.with_embeddings(np.array([[1, 9], [9, 1]])))
+    assert turned[1] == 4  # where embeddings mislead, the mean of all is best
+    with pytest.raises(ValueError, match="embeddings"):
+        metrics.nearest_colour(packed(*colours), validation)
+
+
 def test_what_a_prior_makes_of_photographs_is_no_matter_to_the_trivial_baselines(monkeypatch):
     train, test = packed((10, 200, 200), (40, 30, 20)), packed((200, 210, 20), (10, 210, 20))
     once = metrics.trivial_baselines(train.select([1, 0]), test.mirrored())
@@ -427,3 +446,25 @@ def test_attention_distance_by_hand(alpha, wanted):
 
     found = metrics.attention_distance(Attends(), packed((255, 0, 0), (0, 0, 255)))
     assert (found["from_uniform"], found["between_positions"]) == pytest.approx(wanted)
+
+
+def test_every_head_counts_in_the_attention_distance():
+    heads = torch.stack((torch.full((4, 4), 0.25), torch.eye(4)))  # uniform, each to itself
+
+    class Attends(torch.nn.Module):
+        def attended(self, L, embedding):
+            return heads.expand(len(L), -1, -1, -1)
+
+    found = metrics.attention_distance(Attends(), packed((255, 0, 0)))
+    assert found == {"from_uniform": 0.375, "between_positions": 0.375}
+
+
+@pytest.mark.parametrize(("changes", "wanted"), [
+    ({"attention": "general"}, True), ({"attention": "pointwise"}, False), ({}, False),
+])
+def test_networks_that_attend(changes, wanted):
+    assert metrics.attends(networks.build("baseline", width=0.125, **changes)) is wanted
+
+
+def test_heads_attend():
+    assert metrics.attends(networks.build("unet", heads=4, width=0.25, pretrained=False))

@@ -565,6 +565,9 @@ def test_self_attention_begins_as_nothing_and_then_lets_heads_attend():
             by_hand.append(torch.einsum("bts,bcs->bct", scores.softmax(dim=-1), v[:, head]))
         mixed = block.mix(torch.cat(by_hand, dim=1).view_as(x))
         assert torch.allclose(block(x), x + 0.5 * mixed, atol=1e-5)
+        alpha = block.weights(x)
+        assert alpha.shape == (2, 2, 15, 15)
+        assert torch.allclose(alpha[:, 1], scores.softmax(dim=-1), atol=1e-6)
 
 
 def attentive(network) -> list[int]:
@@ -588,6 +591,15 @@ def test_heads_attend_where_the_map_is_a_sixteenth():
     with_heads(L)
     hook.remove()
     assert sizes == [(1, 64, 4, 4)]
+    given = []
+    block = with_heads.decoder.joins[0][-1]
+    hook = block.register_forward_hook(lambda module, inputs, found: given.append(inputs[0]))
+    with_heads(L)
+    hook.remove()
+    alpha = with_heads.attended(L)
+    assert alpha.shape == (1, 4, 16, 16) and torch.equal(alpha, block.weights(given[0]))
+    with pytest.raises(ValueError, match="without attention"):
+        without.attended(L)
 
 
 def quantized(**changes):

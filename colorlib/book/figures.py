@@ -302,6 +302,11 @@ def table(
     )))
 
 
+def verdict(word: str) -> str:
+    """One of `claims.VERDICTS` in its colour, for a table."""
+    return f'<span class="verdict {word.split()[0]}">{word}</span>'
+
+
 def loss_curves(
     history: Sequence[Mapping[str, float]], baselines: Mapping[str, float]
 ) -> Picture:

@@ -47,7 +47,8 @@ class Judgement:
 
 
 def ledger() -> list[dict]:
-    """The claims in order: "id", "title", "section", "quote", "rule", "verdict"."""
+    """The claims in order: "id", "title", "plain" words on what we find, "section", "quote",
+    "rule", "verdict"."""
     return table("experiments/claims.toml")["claims"]
 
 

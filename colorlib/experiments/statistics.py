@@ -29,19 +29,26 @@ class Summary(NamedTuple):
         return np.mean(self.errors).item()
 
 
-def summary(rows: Mapping[str, Sequence[dict]], variant: str, where: str | None = None) -> Summary:
-    """What runs of a variant come to.
+def summary(
+    rows: Mapping[str, Sequence[dict]],
+    variant: str,
+    where: str | None = None,
+    there: Mapping[str, Sequence[dict]] | None = None,
+) -> Summary:
+    """What runs of a variant come to on test photographs.
 
     Args:
-        rows: variant -> runs on one data set, from `recorded`, among them the trivial baselines.
+        rows: variant -> runs on one data set, from `recorded`, among them gray and mean colour.
         variant: one of them.
-        where: another set of photographs, of those in "elsewhere"; errors are still in
-            percent of mean colour there. NaN stands for a gap that has not been recorded.
+        where, there: another data set to test on, one of those in "elsewhere", and its rows.
+
+    Returns:
+        In percent of the mean colour of the data set that is tested on; the gap is NaN where
+        it has not been recorded.
     """
     scores = [run["elsewhere"][where] if where else run["scores"] for run in rows[variant]]
     (gray,), (trivial,) = (
-        [run["elsewhere"][where] if where else run["scores"] for run in rows[name]]
-        for name in ("gray", "mean-colour")
+        [run["scores"] for run in (there or rows)[name]] for name in ("gray", "mean-colour")
     )
     agreement = "classifier_agreement"
     return Summary(
@@ -49,7 +56,7 @@ def summary(rows: Mapping[str, Sequence[dict]], variant: str, where: str | None 
          for seed in scores],
         np.nanmean([np.nanmean(seed["chroma_ratio"]) for seed in scores]).item(),
         100 * np.mean([metrics.gap_closed(seed[agreement], gray[agreement])
-                       for seed in scores]).item() if agreement in gray else math.nan,
+                       for seed in scores]).item() if agreement in scores[0] else math.nan,
     )
 
 
