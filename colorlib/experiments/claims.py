@@ -193,7 +193,7 @@ def _sooner(rule: dict, runs: _Runs) -> _Compared:
                 [_reached(a, _end(b)) for a, b in pairs],
                 [_reached(b, _end(a)) for a, b in pairs],
             )
-            rows.append({"where": f"against {name}", "one": when[0], "other": when[1],
+            rows.append({"where": f"epochs, against {name}", "one": when[0], "other": when[1],
                          "outcome": _by_seed([a < b for a, b in zip(*when, strict=True)])})
     return _some(rows), None
 
