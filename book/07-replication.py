@@ -305,8 +305,9 @@ figures.table(
     [(scale, one, *(tested(found, one, other) for other in wide))
      for scale, found in ((SCALE, runs), ("breadth", breadth))
      for one in wide],
-    "Fusion: error in percent of mean colour / chroma / classifier's gap,"
-    " all of the data set that is tested on.", "tbl-breadth", words=2,
+    "Fusion: error in percent of mean colour / chroma / classifier's"
+    " gap, all of the data set that is tested on.",
+    "tbl-breadth", words=2,
 )
 
 # %% [markdown]
