@@ -111,10 +111,10 @@ widgets.compare(
 # %% [markdown]
 # ## Which claims held
 #
-# Each claim of the paper, and what we find on a thousand test photographs or
-# more, with three seeds of every network: *supported*, *contradicted*, or
-# *undecided* where our runs cannot tell. [Chapter 7](07-replication.ipynb)
-# has the rule and the numbers behind each line.
+# Each claim of the paper, and what we find: *supported*, *contradicted*, or
+# *undecided* where our runs cannot tell. Networks are compared on four
+# thousand test photographs, with three seeds each. [Chapter
+# 7](07-replication.ipynb) has the rule and the numbers behind each line.
 
 # %% tags=["hide-input"]
 figures.table(

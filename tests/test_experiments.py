@@ -319,6 +319,12 @@ def test_the_first_photographs_of_a_data_set_are_taken_before_they_are_packed(
     assert (len(packs["val"]), len(packs["test"])) == (6, 10)
 
 
+def test_a_data_set_may_have_its_own_number_of_seeds(mixed, monkeypatch):
+    monkeypatch.setitem(OF_TWO_SIZES["scales"]["mixed"]["each"]["samples"], "seeds", 1)
+    for name, seeds in (("samples", [0]), ("coast", [0, 1])):
+        assert [run.seed for run in experiments.matrix("mixed", f"{name}/baseline/")] == seeds
+
+
 def test_the_scale_for_a_gpu():
     runs = experiments.matrix("gpu")
     assert len(set(runs)) == len(runs)

@@ -158,7 +158,7 @@ def matrix(scale: str, only: str | None = None) -> list[Run]:
             Run(scale, name, variant, seed)
             for seed in range(count)
             for name in where
-            if seed < _of_data_set(plan, name)["seeds"]
+            if seed < plan.get("each", {}).get(name, {}).get("seeds", count)
             for variant in (*rows, *(once if seed == 0 else ()))
         ]
     kept = [run for run in runs if not only or only in str(run)]
