@@ -31,6 +31,8 @@ from colorlib.training.checkpoints import BEST
 _TURNED = ("ab_mse", "chroma_ratio")  # metrics of photographs mirrored or upside down
 _ELSEWHERE = (*_TURNED, "classifier_agreement")  # and of other data sets
 
+_FOR_BATCH_NORM = 64  # training photographs that give an untrained copy its averages
+
 Predict = Callable[[Packed], Tensor]
 """Photographs -> ab, as `metrics.scores` wants it."""
 
@@ -135,7 +137,7 @@ def perform(
             if run.seed == 0:
                 facts["predicted"] = _pictures(folder, predict, test, scores["ab_mse"])
             if plan.settings and metrics.attends(model):
-                facts |= _about_attention(model, prior, plan, test, device)
+                facts |= _about_attention(model, prior, plan, packs, device)
         facts |= _about_photographs(packs, device) | _provenance(device, commit)
         facts["seconds"] = round(time.perf_counter() - begun, 1)
         records.write(folder, facts, test.names, scores, history, plan.compact)
@@ -240,14 +242,19 @@ def _about_network(
 
 
 def _about_attention(
-    model: networks.Colorizer, prior: Prior | None, plan: Plan, test: Packed, device: str
+    model: networks.Colorizer, prior: Prior | None, plan: Plan, packs: dict[str, Packed],
+    device: str,
 ) -> dict:
     """How far its weights differ, and those of an untrained copy with the same initialisation."""
     assert plan.settings is not None
     untrained = training.network(plan.preset, prior, plan.settings.seed, **plan.changes)
+    some = packs["train"].select(range(min(_FOR_BATCH_NORM, len(packs["train"]))))
+    training.update_batch_norm(untrained, some)
     return {
-        "attention_distance": metrics.attention_distance(model, test, device),
-        "attention_distance_untrained": metrics.attention_distance(untrained, test, device),
+        name: metrics.attention_distance(one, packs["test"], device)
+        for name, one in (
+            ("attention_distance", model), ("attention_distance_untrained", untrained),
+        )
     }
 
 
