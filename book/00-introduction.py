@@ -112,8 +112,8 @@ widgets.compare(
 # ## Which claims held
 #
 # Each claim of the paper, and what we find: *supported*, *contradicted*, or
-# *undecided* where our runs cannot tell. Networks are compared on four
-# thousand test photographs, with three seeds each. [Chapter
+# *undecided* where our runs cannot tell. The main comparisons are on
+# four thousand test photographs, with three seeds of each network. [Chapter
 # 7](07-replication.ipynb) has the rule and the numbers behind each line.
 
 # %% tags=["hide-input"]

@@ -153,8 +153,8 @@ figures.grid({"gray": shown("fusion", "gray")}
 # Look at the colours. The four networks give nearly the same answer: brown,
 # and not much of it. Reeds and field are tan or olive, hall and ring a
 # pinkish gray. None of them makes the water blue, the ring red or the ivy
-# green. Fusion's reeds are the warmest. Nothing marks the column of
-# attention.
+# green. Fusion's reeds are the warmest. Attention's column is no different
+# from the others.
 
 # %% [markdown]
 # ## Test photographs
@@ -199,12 +199,15 @@ figures.table(
 # *verdicts*, by the mean over the three large data sets:
 #
 # - *supported*: the interval lies below zero;
-# - *contradicted*: it lies above zero, or it excludes every gain of more
-#   than 5 %, the *margin*. (A squared error that is 5 % lower is a PSNR that
-#   is 0.2 dB higher. Few would see it.)
-# - *undecided*: neither.
+# - otherwise *contradicted*: it lies above zero, or excludes every gain of
+#   more than 5 %, the *margin*. (A squared error that is 5 % lower is a PSNR
+#   that is 0.2 dB higher. Few would see it.)
+# - otherwise *undecided*.
+#
+# Where another number is compared, seed by seed, a claim is supported if it
+# holds with every seed, and contradicted if with none.
 
-# %% mystnb={"figure": {"caption": "Differences of error on the test photographs, in percent of the second network's error, with 95 % intervals. Left of zero, blue: the first network is better. Right, red: the second. Gray: zero is not excluded.", "name": "fig-differences"}, "image": {"alt": "Four panels of five intervals. Fusion and attention against the baseline lie left of zero, blue, on landscapes, imagenet64 and the mean of the three, about 8 per cent lower there; on places only attention does. Attention against fusion and against the control, and with against without coordinates, are gray, around zero, a few per cent wide."}}
+# %% mystnb={"figure": {"caption": "Differences of error on the test photographs, in percent of the second network's error, with 95 % intervals. Left of zero, blue: the first network is better. Right, red: the second. Gray: zero is not excluded.", "name": "fig-differences"}, "image": {"alt": "Four panels of five intervals. Fusion and attention against the baseline lie left of zero, blue, on landscapes, imagenet64 and the mean of the three, 6 to 14 per cent lower; on places only attention does. Attention against fusion and against the control, and with against without coordinates, are gray, around zero, a few per cent wide."}}
 steps = {
     "fusion - baseline": "priors-help",
     "attention - baseline": "attention-beats-baseline",
@@ -227,7 +230,7 @@ panels["mean of the three"] = {
 figures.intervals(panels, "difference of error in percent")
 
 # %%
-print(f"{'':29} mean of three      verdict       could be seen")
+print(f"{'':29} mean of three      verdict       detectable")
 for step, name in steps.items():
     whole = judged[name].whole
     mean, low, high = whole.interval
@@ -237,13 +240,13 @@ for step, name in steps.items():
 # %% [markdown]
 # *The prior helps*, and most where photographs are most varied: a seventh of
 # the error on *imagenet64*. *Attention does not.* What it wins over the
-# baseline, fusion has too, and so has the control. Gains of more than 2 %
+# baseline, fusion has too, and so has the control. Gains of more than 3 %
 # over fusion are excluded, and hardly any gain over the control is left.
 # *Coordinates do not help* either.
 #
-# The last column is the *power* of the comparison: the effect that such
-# runs would tell from zero in four of five tries. A gain of 3 % would most
-# likely have been seen. It was not there.
+# The last column is the *detectable* effect: what such runs would tell from
+# zero in about four of five tries, a [power](notation.md#words) of 80 %. A
+# gain of 3 % would most likely have been seen. It was not there.
 
 # %% [markdown]
 # ## What a smaller error is worth
@@ -271,9 +274,9 @@ figures.table(
 )
 
 # %% [markdown]
-# Three quarters of the chroma or more, and an eighth of the gap at best. The
+# Seven tenths of the chroma or more, and an eighth of the gap at best. The
 # prior doubles what is closed on *landscapes*; everywhere these colours bring
-# little back, and no typical colour brings back anything. (Chroma alone says
+# little back, and the nearest photographs' colour 3 % at most. (Chroma alone says
 # little: one constant colour has 0.86 on *imagenet64*, since photographs that
 # are nearly gray make the ratio large.) [Chapter
 # 8](08-better-colours.ipynb) looks for more.
@@ -307,18 +310,17 @@ figures.table(
      for one in wide],
     "Fusion: error in percent of mean colour / chroma / classifier's"
     " gap, all of the data set that is tested on.",
-    "tbl-breadth", words=2,
+    "tbl-crossing", words=2,
 )
 
 # %% [markdown]
 # Landscapes are easier, whatever a network was trained on, and easiest for
 # one that was trained on nothing else: *narrow data sets work better* is
 # supported. The price is paid elsewhere: trained on landscapes, a network
-# predicts places hardly better than one constant colour does, and closes
-# nothing of the gap. But broad photographs do not make a network dull. On
-# landscapes, those trained on places have nearly as much chroma, and on
-# places no less than on landscapes at the smaller scale. That claim is
-# undecided.
+# predicts places hardly better than one constant colour does. Do broad
+# photographs make a network dull? On landscapes, those trained on places have
+# less chroma at the large scale (0.69 against 0.82), and about as much at the
+# small one: undecided.
 
 # %% [markdown]
 # ## How many photographs
@@ -350,19 +352,18 @@ for name, rows in curve.items():
               f" {mean:+5.1f} % [{low:+.1f}, {high:+.1f}]")
 
 # %% [markdown]
-# On *landscapes* every doubling takes some four points from the error, and
-# the curve has not become level: if it goes on so, twice as many photographs
-# help about as much as the prior does. On *imagenet64* the curve ends because the
-# network has been given so few of them, all of them once: the large network,
-# with three epochs, is at 77 % (above). There, longer training is worth more
-# than more photographs. (With one seed on each side, an interval is for
-# photographs alone.)
+# On *landscapes* every doubling takes three to four points from the error, and
+# the curve has not become level, though its last step alone is not told from
+# chance by two seeds. On *imagenet64* it is level from a quarter on. There the
+# network is given all photographs once; the large one, twice as wide and
+# trained for three epochs, is at 77 %. (With one seed on each side, an interval
+# is for photographs alone.)
 
 # %% [markdown]
 # ## Does attention look?
 #
-# At 128 pixels the receptive field of a position is a third of the
-# photograph, so that there is something to attend to. The [total variation
+# At 128 pixels the receptive field of a position is three fifths of the
+# photograph's side, so that there is something to attend to. The [total variation
 # distance](notation.md#words) between the weights of one position and the
 # mean of all positions says how far positions attend to different places.
 # The scale *attention-128* adds what the large runs lack: photographs of
@@ -400,14 +401,14 @@ figures.table(
 # %% [markdown]
 # Attention learns to prefer some places, by a third to two thirds of its
 # weight. But all positions prefer nearly the same places: from position to
-# position a tenth of the weight moves, or less. On *everyday* that is more
+# position about a tenth of the weight moves. On *everyday* that is more
 # than before training, and little. Attention works as a second, learned
 # pooling.
 #
 # Four heads, which have queries and keys of their own and whose result is
 # added, move five times as much on the same photographs, twice as much as
-# before training. So attention can learn to look. It buys no colour yet: in
-# chapter 8 the network with heads has no smaller error than the one without.
+# before training. (That network differs in more than its attention.) Whether
+# it lowers the error, chapter 8 cannot tell.
 
 # %% [markdown]
 # ## One change each
@@ -436,7 +437,7 @@ figures.intervals({"landscapes": changes},
 # %% [markdown]
 # ## What small data sets could tell
 #
-# The first runs of this book, the scale *minutes*, had 32 to 860 training
+# The first runs of this book, the scale *minutes*, had 32 to 770 training
 # and 10 to 96 test photographs at 64 pixels. The same five differences there:
 
 # %%
@@ -459,25 +460,25 @@ for name, claim in ledger.items():
         print(f"  {claim['title']}: {now}")
 
 # %% [markdown]
-# Ten to 96 photographs could not have told a gain of a seventh from chance.
-# Three of these verdicts are more than undecided. With three times as many
-# epochs, on *coast*, the network without batch normalisation ends lower: it
-# is slower at the start alone. At 64 pixels every position is given nearly
-# the whole photograph, and attention hardly differs from position to
-# position. And photographs of all kinds made duller predictions than *coast*
-# did; these two sets differ in more than breadth.
+# Three of the four sets could not have told a gain of a fifth from chance.
+# Two of these verdicts are more than undecided. At 64 pixels every position
+# is given nearly the whole photograph, and attention hardly differs from
+# position to position. And photographs of all kinds made duller predictions
+# than *coast* did; these two sets differ in more than breadth.
 #
 # The runs are kept under `results/`, with those at twice the size, with
 # augmented training and on another processor. They judge only the claims that
-# the large data sets have no runs for: eight photographs that are to be
-# memorised, and optimizers at rates that suit them.
+# the large data sets lack runs for: eight photographs that are to be
+# memorised, optimizers at rates that suit them, and batch normalisation, of
+# which one seed cannot tell. There the loss falls faster at the start with
+# it; after thirty epochs the network without it is lower.
 
 # %% [markdown]
 # ## Claim by claim
 #
 # Every claim of the paper with its verdict. Each folds out to the paper's
-# words, the rule as a question, and the numbers. What the large data sets
-# have not all runs for is judged by *minutes*. A test judges all of them
+# words, the rule as a question, and the numbers. Claims that the large data
+# sets lack runs for are judged by *minutes*. A test judges all of them
 # again from the files under `results/`.
 
 # %% tags=["hide-input"]
@@ -487,7 +488,7 @@ def numbers(row):
         found = row["estimate"]
         mean, low, high = found.interval
         return (f"{mean:+.1f} % [{low:+.1f}, {high:+.1f}],"
-                f" {found.detectable:.0f} % could be seen")
+                f" detectable {found.detectable:.0f} %")
     if "one" not in row:
         return row["outcome"]
     one, other = (", ".join(dict.fromkeys(
@@ -580,7 +581,7 @@ for verdict in claims.VERDICTS:
 # print(judged["attention-beats-control"].whole.interval)
 # ```
 #
-# Its lower end is -0.2 %: with a margin smaller than 0.2 %.
+# Its lower end is -0.17 %: with a smaller margin than that.
 # :::
 #
 # **3.** Judge by another metric: does attention lower CIEDE2000?

@@ -49,4 +49,4 @@ Markdown("\n\n".join(paragraphs))
 
 # %% [markdown]
 # The preset `as-written` has all slips that can be run at once; its result
-# is in [chapter 7](07-replication.ipynb).
+# is recorded under `results/minutes/coast/as-written`.

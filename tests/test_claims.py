@@ -32,6 +32,7 @@ def test_the_first_scale_with_all_runs_judges(recorded_runs):
         claim["id"]: claims.judge(claim["rule"], recorded_runs).scale for claim in claims.ledger()
     }
     assert by["priors-help"] == "gpu" and by["overfits-a-tiny-set"] == "minutes"
+    assert by["batch-norm-speeds"] == "minutes"  # of which gpu has one seed
     assert by["any-size"] is by["first-attention"] is None
     old = {"minutes": recorded_runs["minutes"]}
     rule = {"kind": "lower", "one": "fusion", "other": "baseline"}
@@ -100,7 +101,7 @@ def test_a_comparison_has_three_verdicts():
     assert by(3) == "contradicted"  # the other way
     assert by(2) == "contradicted"  # none larger than the margin
     assert by(2, 1.0) == "undecided" and by(1.9, 1.0) == "undecided"
-    assert by(1.96) == "supported"  # small, and beyond chance
+    assert by(1.96) == "supported" and by(1.97) == "supported"  # small, and beyond chance
     assert verdict(everywhere(a=base, b=base[:2]), **rule) == "not run yet"  # a seed is missing
     missing = everywhere(a=base, b=base)
     del missing["coast"]
@@ -147,6 +148,9 @@ def test_fewer_sooner_easier_duller():
     assert verdict({"coast": {"a": quick, "b": slow}}, **rule) == "supported"
     assert verdict({"coast": {"a": slow, "b": quick}}, **rule) == "contradicted"
     assert verdict({"coast": {"a": slow, "b": slow}}, **rule) == "contradicted"
+    assert verdict({"coast": {"a": quick[:1], "b": slow}}, **rule) == "not run yet"
+    spiked = runs(1, 1, 1, curve=(4, 3, 2, 0.1, 5, 5, 5))  # one low epoch is no level reached
+    assert verdict({"coast": {"a": spiked, "b": slow}}, **rule) == "contradicted"
     mixed = [quick[0], quick[1], slow[2]]
     assert verdict({"coast": {"a": mixed, "b": slow}}, **rule) == "undecided"
 
@@ -164,6 +168,10 @@ def test_fewer_sooner_easier_duller():
     dull, vivid = {"a": runs(0.2, 0.3, 0.1)}, {"a": runs(0.6, 0.6, 0.6)}
     assert verdict({"coast": dull, "samples": vivid}, **rule) == "supported"
     assert verdict({"coast": vivid, "samples": dull}, **rule) == "contradicted"
+    skewed = runs(0.2, 0.2, 0.2)
+    for run in skewed:
+        run["scores"]["chroma_ratio"][0] = 99.0  # nearly gray; the median is as it was
+    assert verdict({"coast": {"a": skewed}, "samples": vivid}, **rule) == "supported"
     both = {"a": runs(0.2, 0.6, 0.9)}
     assert verdict({"coast": both, "samples": vivid}, **rule) == "undecided"
     assert verdict({"coast": dull}, **rule) == "not run yet"

@@ -21,7 +21,7 @@ from scipy import stats
 
 from colorlib import cli, data, experiments, metrics, networks, priors, training
 from colorlib.errors import ColorlibError
-from colorlib.experiments import claims, cost, pool, records, runner
+from colorlib.experiments import claims, cost, pool, records, runner, statistics
 from colorlib.training import loop
 
 
@@ -500,6 +500,20 @@ def test_the_effect_that_could_be_seen_has_a_power_of_four_fifths():
     assert experiments.estimate(same, same).detectable == 0
 
 
+def test_variances_of_a_mean_of_estimates_add_up():
+    mean, variance, freedom = statistics.mean_of(
+        [statistics.Estimate(1, 4, 3), statistics.Estimate(3, 4, 3)]
+    )
+    assert (mean, variance, freedom) == (2, 2, 6)
+
+
+def test_with_few_seeds_the_power_is_a_little_less():
+    found = statistics.Estimate(0.0, 1.0, 4)
+    _, _, reach = found.interval
+    reached = 1 - stats.nct.cdf(reach, 4, found.detectable)
+    assert reached == pytest.approx(0.79, abs=0.005)
+
+
 def test_a_summary_is_in_percent_of_mean_colour_where_it_is_tested():
     def run(error, chroma, agreement, **more):
         names = ("ab_mse", "chroma_ratio", "classifier_agreement")
@@ -518,6 +532,8 @@ def test_a_summary_is_in_percent_of_mean_colour_where_it_is_tested():
     assert (found.chroma, found.gap) == pytest.approx((0.7, 30))
     errors, chroma, gap = experiments.summary(rows, "net", "there", there)
     assert errors == [50, 50] and chroma == 0.5 and math.isnan(gap)
+    with pytest.raises(ValueError, match="its rows"):
+        experiments.summary(rows, "net", "there")
     away["there"]["classifier_agreement"] = [0.6]
     assert experiments.summary(rows, "net", "there", there).gap == pytest.approx(50)
 

@@ -1,12 +1,14 @@
 """The claim ledger: verdicts that follow from the recorded runs by declared rules.
 
 ``claims.toml`` quotes each claim of the paper and names its rule. A verdict has three values.
-*Supported*: the interval of what was measured lies on the claim's side of zero. *Contradicted*:
-it lies on the other side, or excludes every effect that is larger than the margin. *Undecided*:
-the recorded runs cannot tell. So every rule can come out in each way.
+Where errors are compared: *supported*, if the interval of the difference lies on the claim's side
+of zero, however small the difference; otherwise *contradicted*, if it lies on the other side or
+excludes every effect that is larger than the margin; otherwise *undecided*. Where another
+number is compared seed by seed: supported if the claim holds with every seed, contradicted if
+with none, otherwise undecided. What is a matter of counting cannot be undecided.
 
 A claim is judged by the first of the ledger's scales that has all of its runs, the most telling
-scale first.
+scale first; where seeds are compared, at least two of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -58,7 +60,7 @@ def scales() -> list[str]:
 
 
 def margin() -> float:
-    """The smallest effect that a claim may mean, in percent: a smaller one does not save it."""
+    """The largest gain that may remain possible where a claim is contradicted, in percent."""
     return table("experiments/claims.toml")["margin"]
 
 
@@ -124,6 +126,13 @@ class _Runs:
             raise _Missing
         return chosen
 
+    def several(self, data: str, variant: str) -> list[dict]:
+        """The same, where one seed cannot tell anything from chance: at least two."""
+        chosen = self.of(data, variant)
+        if len(chosen) < 2:
+            raise _Missing
+        return chosen
+
 
 def _side(found: Estimate) -> str:
     """Whether an effect, in percent, is below zero as claimed."""
@@ -185,9 +194,9 @@ def _sooner(rule: dict, runs: _Runs) -> _Compared:
     """Levels and losses are means over the last three epochs; every seed against every one."""
     rows = []
     for data in runs.ablations:
-        ours = [_smoothed(run) for run in runs.of(data, rule["one"])]
+        ours = [_smoothed(run) for run in runs.several(data, rule["one"])]
         for name in rule["others"]:
-            theirs = [_smoothed(run) for run in runs.of(data, name)]
+            theirs = [_smoothed(run) for run in runs.several(data, name)]
             pairs = [(a, b) for a in ours for b in theirs]
             when = (
                 [_reached(a, _end(b)) for a, b in pairs],
@@ -223,7 +232,7 @@ def _reached(curve: np.ndarray, level: float) -> float:
 def _easier(rule: dict, runs: _Runs) -> _Compared:
     def relative(data: str) -> list[float]:
         (mean,) = runs.of(data, "mean-colour")
-        return [_error(run) / _error(mean) for run in runs.of(data, rule["one"])]
+        return [_error(run) / _error(mean) for run in runs.several(data, rule["one"])]
 
     return _lower_by_seed(rule, runs, relative)
 
@@ -232,7 +241,7 @@ def _duller(rule: dict, runs: _Runs) -> _Compared:
     def chroma(data: str) -> list[float]:
         return [
             np.nanmedian(run["scores"]["chroma_ratio"]).item()
-            for run in runs.of(data, rule["one"])
+            for run in runs.several(data, rule["one"])
         ]
 
     return _lower_by_seed(rule, runs, chroma)
@@ -256,7 +265,7 @@ def _error(run: dict) -> float:
 def _overfits(rule: dict, runs: _Runs) -> _Compared:
     rows = []
     for data in runs.ablations:
-        found = runs.of(data, rule["one"])
+        found = runs.several(data, rule["one"])
         last = [run["history"][-1]["train_loss"] for run in found]
         limit = [run["mean_colour"]["train"] / 10 for run in found]
         rows.append({"where": data, "one": last, "other": limit,
@@ -268,7 +277,7 @@ def _looks(rule: dict, runs: _Runs) -> _Compared:
     """By `metrics.attention_distance`, "between_positions"."""
     rows = []
     for data in runs.data:
-        found = runs.of(data, rule["one"])
+        found = runs.several(data, rule["one"])
         distances = [run["attention_distance"]["between_positions"] for run in found]
         rows.append({"where": data, "one": distances, "other": rule["least"],
                      "outcome": _by_seed([value >= rule["least"] for value in distances])})

@@ -41,11 +41,17 @@ def summary(
         rows: variant -> runs on one data set, from `recorded`, among them gray and mean colour.
         variant: one of them.
         where, there: another data set to test on, one of those in "elsewhere", and its rows.
+            Both or none.
 
     Returns:
         In percent of the mean colour of the data set that is tested on; the gap is NaN where
         it has not been recorded.
+
+    Raises:
+        ValueError: one of `where` and `there` without the other.
     """
+    if (where is None) != (there is None):
+        raise ValueError("another data set needs its name and its rows")
     scores = [run["elsewhere"][where] if where else run["scores"] for run in rows[variant]]
     (gray,), (trivial,) = (
         [run["scores"] for run in (there or rows)[name]] for name in ("gray", "mean-colour")
@@ -83,7 +89,8 @@ class Estimate(NamedTuple):
     def detectable(self) -> float:
         """The smallest true difference that such data would tell from zero in four of five tries.
 
-        That is, whose 95 % interval would exclude zero with a power of 0.8.
+        That is, whose 95 % interval would exclude zero with a power of about 0.8: rather
+        less where there are few degrees of freedom (0.77 with two).
         """
         return (self._quantile(0.975) + self._quantile(0.8)) * math.sqrt(self.variance)
 
