@@ -230,7 +230,7 @@ panels["mean of the three"] = {
 figures.intervals(panels, "difference of error in percent")
 
 # %%
-print(f"{'':29} mean of three      verdict       detectable")
+print(f"{'':29} mean of three         verdict       detectable")
 for step, name in steps.items():
     whole = judged[name].whole
     mean, low, high = whole.interval
@@ -401,13 +401,13 @@ figures.table(
 # %% [markdown]
 # Attention learns to prefer some places, by a third to two thirds of its
 # weight. But all positions prefer nearly the same places: from position to
-# position about a tenth of the weight moves. On *everyday* that is more
-# than before training, and little. Attention works as a second, learned
+# position about a tenth of the weight moves. On *everyday* that is twice
+# what it was before training, and little. Attention works as a second, learned
 # pooling.
 #
 # Four heads, which have queries and keys of their own and whose result is
-# added, move five times as much on the same photographs, twice as much as
-# before training. (That network differs in more than its attention.) Whether
+# added, move five times as much on the same photographs, nearly twice as much
+# as before training. (That network differs in more than its attention.) Whether
 # it lowers the error, chapter 8 cannot tell.
 
 # %% [markdown]

@@ -149,8 +149,9 @@ def test_fewer_sooner_easier_duller():
     assert verdict({"coast": {"a": slow, "b": quick}}, **rule) == "contradicted"
     assert verdict({"coast": {"a": slow, "b": slow}}, **rule) == "contradicted"
     assert verdict({"coast": {"a": quick[:1], "b": slow}}, **rule) == "not run yet"
-    spiked = runs(1, 1, 1, curve=(4, 3, 2, 0.1, 5, 5, 5))  # one low epoch is no level reached
-    assert verdict({"coast": {"a": spiked, "b": slow}}, **rule) == "contradicted"
+    spiked = runs(1, 1, 1, curve=(9, 9, 9, 1, 9, 9, 9, 9, 9, 3))  # one low epoch is no level
+    late = runs(1, 1, 1, curve=(9, 9, 9, 9, 9, 9, 9, 3.5, 3.5, 3.5))
+    assert verdict({"coast": {"a": spiked, "b": late}}, **rule) == "contradicted"
     mixed = [quick[0], quick[1], slow[2]]
     assert verdict({"coast": {"a": mixed, "b": slow}}, **rule) == "undecided"
 
