@@ -365,6 +365,11 @@ def test_attention_is_measured_where_positions_attend_to_others(once):
     test = photographs("flags", "test", Quarters(done.run.plan.prior))
     wanted = metrics.attention_distance(done.call.best, test)
     assert done.record["attention_distance"] == rounded(wanted)
+    plan, prior = done.run.plan, Quarters(done.run.plan.prior)
+    untrained = training.network(plan.preset, prior, 0, **plan.changes)
+    training.update_batch_norm(untrained, photographs("flags", "train", prior))
+    wanted = metrics.attention_distance(untrained, test)
+    assert done.record["attention_distance_untrained"] == rounded(wanted)
     for name in ("control/0", "fusion/0", "gray/any"):
         assert "attention_distance" not in once(name).record
 
