@@ -230,11 +230,11 @@ def _reached(curve: np.ndarray, level: float) -> float:
 
 
 def _easier(rule: dict, runs: _Runs) -> _Compared:
-    def relative(data: str) -> list[float]:
+    def share(data: str) -> list[float]:
         (mean,) = runs.of(data, "mean-colour")
         return [_error(run) / _error(mean) for run in runs.several(data, rule["one"])]
 
-    return _lower_by_seed(rule, runs, relative)
+    return _lower_by_seed(rule, runs, share)
 
 
 def _duller(rule: dict, runs: _Runs) -> _Compared:

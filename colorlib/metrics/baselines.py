@@ -1,7 +1,7 @@
 """The trivial baselines that a colorization has to beat."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -104,10 +104,14 @@ def nearest_colour(
 
 def _means(photographs: Packed, device: str | torch.device) -> Tensor:
     """The mean of ab / 128 of each photograph, (N, 2)."""
-    return torch.cat([
-        precise(lab.normalize(some.lab(device=device))[1]).mean(dim=(2, 3)).float()
-        for some in photographs.some(at_once(device))
-    ])
+    return torch.cat([means for means, _ in _within(photographs, device)]).float()
+
+
+def _within(photographs: Packed, device: str | torch.device) -> Iterator[Tensor]:
+    """Some photographs at a time: the means of ab / 128 and of its square in each, (2, B, 2)."""
+    for some in photographs.some(at_once(device)):
+        ab = precise(lab.normalize(some.lab(device=device))[1])
+        yield torch.stack((ab, ab.square())).mean(dim=(3, 4))
 
 
 _found: dict[str, Tensor] = {}
@@ -118,9 +122,6 @@ def _moments(photographs: Packed, device: str | torch.device) -> Tensor:
     """The means of ab / 128 and of its square over all pixels, (2, 2) float64, on the CPU."""
     key = photographs.pixels_key
     if key not in _found:
-        sums = []
-        for some in photographs.some(at_once(device)):
-            ab = precise(lab.normalize(some.lab(device=device))[1])
-            sums.append(torch.stack((ab, ab.square())).mean(dim=(3, 4)).sum(dim=1))
+        sums = [both.sum(dim=1) for both in _within(photographs, device)]
         _found[key] = torch.stack(sums).cpu().double().sum(dim=0) / len(photographs)
     return _found[key]
