@@ -11,6 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from checks import one_sentence
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -164,6 +166,103 @@ def stop_in_the_third_epoch(monkeypatch):
         return evaluate(*args, **kwargs)
 
     monkeypatch.setattr(loop, "evaluate", stopping)
+
+
+def sheets(out) -> list[str]:
+    return sorted(path.name for path in (out / "previews").iterdir())
+
+
+def test_previews_show_gray_predicted_and_true_colours(toy_photographs, tmp_path):
+    photographs = toy_photographs.select([*range(8), 0])
+    model = network(output_gain=1.0)  # strong colours from the beginning
+    settings, previews = training.Settings(epochs=5, batch_size=9), training.Previews(2)
+    training.fit(model, photographs, photographs, settings, tmp_path, previews=previews)
+    assert sheets(tmp_path) == ["epoch-0002.jpg", "epoch-0004.jpg", "epoch-0005.jpg"]
+    with Image.open(tmp_path / "previews" / "epoch-0005.jpg") as sheet:
+        assert sheet.size == (8 * 16, 3 * 16)  # of nine photographs eight
+        rgb = torch.from_numpy(np.array(sheet)).float() / 255
+    shown = lab.rgb_to_lab(rgb.permute(2, 0, 1)).reshape(3, 3, 16, 8, 16).permute(1, 3, 0, 2, 4)
+    true = photographs.lab([0, 1, 2, 3, 5, 6, 7, 8])
+    L, _ = lab.normalize(true)
+    with torch.no_grad():
+        predicted = lab.denormalize(L, model.eval()(L))
+    gray = torch.cat((true[:, :1], 0 * true[:, 1:]), dim=1)
+    for row, expected in zip(shown, (gray, predicted, true), strict=True):
+        assert (row.mean(dim=(2, 3)) - expected.mean(dim=(2, 3))).abs().max() < 2
+    assert (predicted - gray).abs().max() > 5 and (predicted - true).abs().max() > 5
+
+
+@pytest.mark.parametrize("average", [0, 0.5])
+def test_previews_change_nothing_of_the_training(toy_photographs, tmp_path, average):
+    how = {"epochs": 3, "batch_size": 4, "flip": True, "crop": 8, "average": average}
+    models, histories = (network(), network()), []
+    for model, previews in zip(models, (None, training.Previews()), strict=True):
+        out = tmp_path / str(previews)
+        histories.append(training.fit(
+            model, toy_photographs, toy_photographs, training.Settings(**how), out,
+            previews=previews,
+        ))
+    assert histories[0] == histories[1] and same(*models)
+
+
+def test_a_resumed_run_has_the_sheets_of_one_that_was_not_stopped(
+    toy_photographs, tmp_path, monkeypatch
+):
+    def run(out):
+        training.fit(
+            network(), toy_photographs, toy_photographs,
+            training.Settings(epochs=4, batch_size=4), tmp_path / out,
+            previews=training.Previews(),
+        )
+
+    run("straight")
+    with monkeypatch.context() as patch:
+        stop_in_the_third_epoch(patch)
+        with pytest.raises(Stopped):
+            run("stopped")
+    # Of an epoch that a kill took back there may be one, even of another training.
+    (tmp_path / "stopped/previews/epoch-0003.jpg").write_bytes(
+        (tmp_path / "straight/previews/epoch-0001.jpg").read_bytes()
+    )
+    run("stopped")
+    assert sheets(tmp_path / "stopped") == sheets(tmp_path / "straight")
+    for name in sheets(tmp_path / "straight"):
+        one, other = (tmp_path / out / "previews" / name for out in ("straight", "stopped"))
+        assert one.read_bytes() == other.read_bytes(), name
+
+
+@pytest.mark.parametrize("kind", ["photograph", "text", "folder"])
+def test_previews_overwrite_nothing_else(toy_photographs, tmp_path, kind):
+    sheet = tmp_path / "previews" / "epoch-0004.jpg"
+    sheet.parent.mkdir()
+    if kind == "photograph":
+        Image.new("RGB", (8, 8)).save(sheet)
+    elif kind == "text":
+        sheet.write_text("mine")
+    else:
+        sheet.parent.rmdir()
+        sheet = sheet.parent
+        sheet.write_text("mine")
+    before = sheet.read_bytes()
+    with pytest.raises(ColorlibError) as error:
+        training.fit(
+            network(), toy_photographs, toy_photographs, training.Settings(epochs=4), tmp_path,
+            previews=training.Previews(3),
+        )
+    assert one_sentence(error) and str(sheet) in str(error.value)
+    assert sheet.read_bytes() == before and not (tmp_path / "best.safetensors").exists()
+
+
+def test_senseless_previews_are_refused(toy_photographs):
+    for every in (0, -1, 1.5):
+        with pytest.raises(ColorlibError) as error:
+            training.Previews(every)
+        assert one_sentence(error)
+    with pytest.raises(ValueError, match="run folder"):
+        training.fit(
+            network(), toy_photographs, toy_photographs, training.Settings(),
+            previews=training.Previews(),
+        )
 
 
 def test_a_stopped_run_goes_on_to_the_same_end(toy_photographs, tmp_path, monkeypatch):

@@ -31,7 +31,6 @@ from colorlib.settings import (
 )
 
 if TYPE_CHECKING:
-    from colorlib.data import Packed
     from colorlib.networks import Colorizer
     from colorlib.priors import Prior
 
@@ -80,6 +79,14 @@ def train(
     ] = None,
     size: Annotated[int, typer.Option(help="Side of the packed photographs.")] = 64,
     settings: Settings,
+    preview: Annotated[
+        int | None,
+        typer.Option(
+            metavar="EPOCHS",
+            help="Every so many epochs, and after the last, write a few validation photographs "
+            "into previews/ of the run folder: gray, as predicted, and in colour.",
+        ),
+    ] = None,
     min_chroma: Annotated[
         float, typer.Option(help="Leave out training photos grayer than this, in Lab units.")
     ] = 0.0,
@@ -88,10 +95,11 @@ def train(
 ) -> None:
     """Train a network and keep its metrics and weights in a run folder."""
     from colorlib import data as data_sets
-    from colorlib import devices, training
+    from colorlib import devices, metrics, training
 
     if not 0 <= min_chroma < math.inf:
         raise ColorlibError(f"--min-chroma must be a number from 0 up, not {min_chroma:g}")
+    previews = None if preview is None else training.Previews(preview)
     device = devices.find(device)
     given = zoo.load(init) if init else None
     changes = assignments(change)
@@ -121,12 +129,14 @@ def train(
         say_what_is_left_out(data)
         if min_chroma < data_sets.NEAR_GRAY:
             say_which_are_near_gray(photographs)
+    baselines = metrics.trivial_baselines(photographs, validation) if first else {}
     about = {
         "preset": None if given and not preset else preset or "baseline",
         "init": given.about if given else {},
         "prior": _about_prior(its_prior) if its_prior else None,
         "data": dict(Counter(map(name_of, data))),
         "trained_on": fingerprint(photo for photos, _ in parts.values() for photo in photos),
+        "baselines": baselines,
         "settings": asdict(settings),
         "device": devices.device_name(device),
         "colorlib": __version__,
@@ -134,10 +144,13 @@ def train(
     }
     with can_go_on():
         training.fit(
-            model, photographs, validation, settings, out, device, progress=True, about=about
+            model, photographs, validation, settings, out, device,
+            progress=True, about=about, previews=previews,
         )
     if first:
-        _report_training(out / zoo.BEST, photographs, validation)
+        _report_training(out / zoo.BEST, baselines)
+        if previews is not None:
+            print(f"previews: {out / training.PREVIEWS}")
 
 
 def _network(
@@ -171,14 +184,12 @@ def _about_prior(prior: "Prior") -> dict[str, Any]:
     return fields
 
 
-def _report_training(best: Path, photographs: "Packed", validation: "Packed") -> None:
+def _report_training(best: Path, baselines: dict[str, float]) -> None:
     """The validation loss of the weights in a file beside those of the trivial baselines."""
     from colorlib import metrics
     from colorlib.networks import read_about
 
     about = read_about(best)
-    rows = metrics.trivial_baselines(photographs, validation)
-    rows[f"network, epoch {about['epoch']}"] = about["val_loss"]
-    for name, loss in rows.items():
+    for name, loss in (baselines | {f"network, epoch {about['epoch']}": about["val_loss"]}).items():
         print(f"{name:24} validation loss {loss:.5f}, {metrics.rmse_in_lab(loss):5.2f} Lab units")
     print(f"weights: {best}")

@@ -14,12 +14,15 @@ from colorlib.training.loop import (
     update_batch_norm,
 )
 from colorlib.training.prepare import network, prior_for
+from colorlib.training.previews import PREVIEWS, Previews
 from colorlib.training.processes import Processes
 
 __all__ = [
     "COLUMNS",
     "OPTIMIZERS",
+    "PREVIEWS",
     "Diverged",
+    "Previews",
     "Processes",
     "RunFolder",
     "Settings",

@@ -27,6 +27,7 @@ from colorlib.settings import Settings
 from colorlib.training.augment import Photographs, batch_bounds, batches
 from colorlib.training.checkpoints import COLUMNS, RunFolder, State, describe
 from colorlib.training.graphs import Graphed
+from colorlib.training.previews import Previews
 from colorlib.training.processes import Processes
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -67,6 +68,7 @@ def fit(
     device: str | torch.device = "cpu",
     progress: bool = False,
     about: dict | None = None,
+    previews: Previews | None = None,
 ) -> list[dict[str, float]]:
     """Train a network in place.
 
@@ -85,6 +87,7 @@ def fit(
         device: "cpu", "cuda", ...
         progress: show a progress bar.
         about: what else the best weights should say about themselves.
+        previews: when to write a sheet of predictions into the run folder, if at all.
 
     Returns:
         One dict an epoch with the keys `COLUMNS`. `train_loss` is the head's
@@ -97,7 +100,10 @@ def fit(
             larger than they are, a run folder of other settings, photographs or
             first weights or in use, a full disk, too little memory. What was
             last written whole is kept.
+        ValueError: previews without a run folder.
     """
+    if previews is not None and out is None:
+        raise ValueError("previews are written into a run folder: give one")
     device = torch.device(device)
     processes = Processes.join(device)
     _check(model, train, val, settings, processes)
@@ -114,8 +120,13 @@ def fit(
                 folder.resume(state)
                 if processes.first:  # one killed in between may have written a row more
                     folder.write_metrics(state.history)
+                if processes.first and previews is not None:
+                    to_come = range(len(state.history) + 1, settings.epochs + 1)
+                    previews.check(folder.path, to_come)
             resident = _resident(train, device), _resident(val, device)
-            _train(state, *resident, settings, folder, device, processes, progress, about)
+            _train(
+                state, *resident, settings, folder, device, processes, progress, about, previews
+            )
     if state.average is not None:
         model.load_state_dict(state.average.module.state_dict())
     return state.history
@@ -131,6 +142,7 @@ def _train(
     processes: Processes,
     progress: bool,
     about: dict | None,
+    previews: Previews | None,
 ) -> None:
     """The epochs that are still to do."""
     if settings.compile:
@@ -168,6 +180,10 @@ def _train(
             found = {"size": val.size, "epoch": epoch + 1, "val_loss": val_loss}
             last = epoch + 1 == settings.epochs
             folder.save(state, (about or {}) | found if val_loss < best else None, last)
+            if previews is not None and previews.due(epoch + 1, settings.epochs):
+                previews.write(
+                    folder.path, epoch + 1, state.evaluated, val, device, settings.bf16
+                )
 
 
 Step = Callable[[Tensor, Tensor | None, Tensor, float], Tensor]
