@@ -133,6 +133,7 @@ def test_train_writes_a_run_folder_whose_weights_colorize(run, folder, photo, tm
     assert "10 photos for training, 1 for validation" in text
     for row in ("gray", "mean colour", "network, epoch"):
         assert row in text
+    assert "previews" not in text and not (out / "previews").exists()
     assert len((out / "metrics.csv").read_text().splitlines()) == 3
     best = out / "best.safetensors"
     assert run("colorize", photo, "--out", tmp_path / "o.png", "--weights", best)[0] == 0
@@ -147,6 +148,13 @@ def test_a_finished_run_is_kept_and_a_changed_one_refused(run, folder, tmp_path)
     status, _, error = train(run, folder, out, "--learning-rate", 0.01)
     assert status == 1 and "learning_rate was 0.001 and is 0.01" in error.splitlines()[-1]
     assert (out / "last.safetensors").read_bytes() == before
+
+
+def test_previews_are_written_and_named(run, folder, tmp_path):
+    out = tmp_path / "run"
+    status, text, _ = train(run, folder, out, "--preview", 3)
+    assert status == 0 and text.splitlines()[-1] == f"previews: {out / 'previews'}"
+    assert [path.name for path in (out / "previews").iterdir()] == ["epoch-0002.jpg"]
 
 
 def test_training_goes_on_from_given_weights(run, folder, tmp_path):
@@ -429,6 +437,179 @@ def test_weights_are_listed_with_their_cards(run):
     assert status == 0 and json.loads(said[said.index("{"):])["changes"]["adjustment"] > 0
     status, _, error = run("weights", "nonsense")
     assert status == 1 and "baseline" in error
+    assert run("weights", "show", "vivid")[1] == said
+
+
+# Weights that are added ------------------------------------------------------------
+
+
+@pytest.fixture
+def added(tmp_path, monkeypatch) -> Path:
+    """The folder of added weights, which is not there yet."""
+    folder = tmp_path / "added" / "weights"
+    monkeypatch.setenv("COLORLIB_WEIGHTS", str(folder))
+    return folder
+
+
+def weights_file(path: Path, seed: int = 0, **about) -> Path:
+    """A small network's."""
+    torch.manual_seed(seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    networks.save_weights(networks.build("baseline", width=0.125), path, half=True, **about)
+    return path
+
+
+def test_a_trained_network_is_added_and_given_to_others(
+    run, folder, photo, tmp_path, added, monkeypatch
+):
+    train(run, folder, tmp_path / "holiday", "--preview", 1)
+    more = ("--summary", "photos of the sea", "--bad-at", "boats", "--bad-at", "faces")
+    status, said, error = run("weights", "add", tmp_path / "holiday", *more)
+    assert status == 0, error
+    sent = [added / "holiday.safetensors", added / "holiday.json"]
+    assert said.splitlines()[-2:] == [*map(str, sent)]
+    best = tmp_path / "holiday" / "best.safetensors"
+    assert sent[0].read_bytes() == best.read_bytes()
+    card, about = zoo.card("holiday"), networks.read_about(best)
+    assert card["summary"] == "photos of the sea" and card["bad_at"] == ["boats", "faces"]
+    trained = {"data": ["photos"], "photos": 11, "size": 16, "epoch": about["epoch"], "epochs": 2}
+    assert {key: card["trained"][key] for key in trained} == trained
+    assert card["validation"]["network"] == about["val_loss"]
+    share = card["validation"]["network"] / card["validation"]["mean colour"]
+    for words in ("holiday: photos of the sea", f"validation: error {share:.0%} of mean colour's",
+                  "trained on photos; 11 photos", "bad at: boats"):
+        assert words in said, words
+    assert said.partition(str(added))[0] in run("weights")[1]
+    assert zoo.names() == ["unet", "baseline", "vivid"] and zoo.added() == ["holiday"]
+    assert run("colorize", photo, "--out", tmp_path / "o.png", "--weights", "holiday")[0] == 0
+    assert zoo.load("holiday").name == "holiday"
+    monkeypatch.setenv("COLORLIB_WEIGHTS", str(tmp_path / "of-another-person"))
+    assert zoo.added() == []
+    status, said, error = run("weights", "add", sent[0], "--bad-at", "boats at night")
+    assert status == 0, error
+    assert zoo.card("holiday") == card | {"bad_at": ["boats at night"]}
+    assert zoo.find("holiday").parent == tmp_path / "of-another-person"
+
+
+def test_an_added_card_says_what_the_weights_began_with(run, folder, tmp_path, added):
+    train(run, folder, tmp_path / "first")
+    shutil.copytree(folder, tmp_path / "album")
+    train(run, tmp_path / "album", tmp_path / "second", "--init", tmp_path / "first")
+    status, said, error = run("weights", "add", tmp_path / "second", "--name", "on.top-2")
+    assert status == 0, error
+    assert said.startswith("on.top-2: trained on album\n") and "before that on photos" in said
+    assert zoo.card("on.top-2")["trained"]["before"] == ["photos"]
+
+
+def test_a_card_answers_as_its_changes_say(run, tmp_path, added):
+    for name in ("unet.safetensors", "unet.json"):
+        shutil.copy(zoo.find("unet").with_name(name), tmp_path / name)
+    card = json.loads((tmp_path / "unet.json").read_text())
+    card["changes"] = zoo.card("vivid")["changes"]
+    (tmp_path / "unet.json").write_text(json.dumps(card | {"weights": "../../x", "more": 1}))
+    status, said, error = run("weights", "add", tmp_path / "unet.safetensors", "--name", "more")
+    assert status == 0 and "the gap closed" in said, error
+    assert zoo.load("more").model.config == zoo.load("vivid").model.config
+    assert not {"weights", "more"} & {*zoo.card("more")}
+    assert zoo.find("more") == added / "more.safetensors"
+
+
+def test_what_cannot_be_added_is_one_sentence_and_leaves_nothing(run, photo, tmp_path, added):
+    weights_file(tmp_path / "good.safetensors")
+    weights_file(tmp_path / "carded.safetensors", seed=1)
+    weights_file(tmp_path / "a b.safetensors")
+    (tmp_path / "empty").mkdir()
+    content = (tmp_path / "good.safetensors").read_bytes()
+    (tmp_path / "damaged.safetensors").write_bytes(content[:-9])
+    assert run("weights", "add", tmp_path / "good.safetensors", "--name", "taken")[0] == 0
+    before = {path: path.read_bytes() for path in added.iterdir()}
+    (tmp_path / "carded.json").write_text((added / "taken.json").read_text())
+    for arguments, says in (
+        (["empty"], "holds no best.safetensors"),
+        (["nothing"], "no weights file or run folder"),
+        (["photo.jpg"], "photo.jpg"),
+        (["damaged.safetensors"], "damaged"),
+        (["carded.safetensors"], "damaged, or another file than"),
+        (["good.safetensors", "--name", "taken"], "'taken' in "),
+        (["good.safetensors", "--name", "TAKEN"], "'taken' in "),
+        (["good.safetensors", "--name", "Unet"], "'unet' of the library"),
+        (["good.safetensors", "--name", "../good"], "no name"),
+        (["good.safetensors", "--name", "/tmp/good"], "no name"),
+        (["good.safetensors", "--name", ""], "no name"),
+        (["good.safetensors", "--name", ".good"], "no name"),
+        (["a b.safetensors"], "--name"),
+    ):
+        status, out, error = run("weights", "add", tmp_path / arguments[0], *arguments[1:])
+        assert status == 1 and out == "" and error.count("\n") == 1 and says in error, error
+    assert {path: path.read_bytes() for path in added.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"sha256": 1}', '{"sha256": "0", "bad_at": [1]}', '{"sha256": "0", '
+     '"scores": {"lakes": {"photos": 1}}}', '{"sha256": "0", "changes": ["x"]}', "\xff",
+     '{"sha256": "0", "validation": {"network": "low"}}', '{"sha256": "0", "trained": []}'],
+)
+def test_what_is_no_card_is_refused(run, tmp_path, added, text):
+    weights_file(tmp_path / "good.safetensors")
+    (tmp_path / "good.json").write_bytes(text.encode("latin-1"))
+    status, out, error = run("weights", "add", tmp_path / "good.safetensors")
+    assert status == 1 and out == "" and error.count("\n") == 1 and "is no card" in error
+    assert not added.exists()
+
+
+def test_added_weights_are_verified_when_they_are_used(run, photo, tmp_path, added):
+    run("weights", "add", weights_file(tmp_path / "good.safetensors"))
+    weights_file(added / "good.safetensors", seed=1)
+    call = ("colorize", photo, "--out", tmp_path / "o.png", "--weights", "good")
+    status, _, error = run(*call)
+    assert status == 1 and "'good' are damaged: delete " in error and error.count("\n") == 1
+
+
+def test_an_interrupted_addition_is_done_again_and_a_foreign_file_kept(run, tmp_path, added):
+    good = weights_file(tmp_path / "good.safetensors")
+    added.mkdir(parents=True)
+    shutil.copy(good, added / "good.safetensors")  # without a card it has no name
+    assert zoo.added() == []
+    assert run("weights", "add", good)[0] == 0 and zoo.added() == ["good"]
+    foreign = weights_file(added / "other.safetensors", seed=1).read_bytes()
+    status, _, error = run("weights", "add", good, "--name", "other")
+    assert status == 1 and "not overwritten" in error
+    assert (added / "other.safetensors").read_bytes() == foreign
+
+
+def test_a_folder_for_weights_that_cannot_be_made_is_named(run, tmp_path, monkeypatch):
+    good = weights_file(tmp_path / "good.safetensors")
+    monkeypatch.setenv("COLORLIB_WEIGHTS", str(good / "weights"))
+    status, out, error = run("weights", "add", good)
+    assert status == 1 and out == "" and error.count("\n") == 1 and "set COLORLIB_WEIGHTS" in error
+    assert run("weights")[0] == 0
+
+
+def test_added_weights_lie_in_the_users_data_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("COLORLIB_WEIGHTS", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert zoo.added_dir().parts[-2:] == ("colorlib", "weights")
+    monkeypatch.setenv("COLORLIB_WEIGHTS", "~/w")
+    assert zoo.added_dir() == Path.home() / "w"
+
+
+def test_names_of_the_library_and_paths_are_not_hidden_by_added_ones(
+    run, tmp_path, added, monkeypatch
+):
+    run("weights", "add", weights_file(tmp_path / "run" / "best.safetensors"))
+    for name in ("baseline", ".hidden"):
+        (added / f"{name}.json").write_text("{}")
+    assert zoo.added() == ["run"]
+    assert zoo.find("baseline").parent != added
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(UserWarning, match="added weights, not for run/best.safetensors"):
+        assert zoo.find("run") == added / "run.safetensors"
+    for path in ("./run", Path("run")):
+        assert zoo.find(path).samefile(tmp_path / "run" / "best.safetensors")
+
+
+# Options ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -450,6 +631,8 @@ def test_weights_are_listed_with_their_cards(run):
         (["train", "--min-chroma", "nan"], "--min-chroma must be a number from 0 up, not nan"),
         (["train", "--min-chroma", "-1"], "--min-chroma must be a number from 0 up, not -1"),
         (["train", "--width", "0.5", "--set", "width=1"], "--width 0.5, --set width=1"),
+        (["train", "--preview", "0"], "previews are every 1 or more epochs, not every 0"),
+        (["train", "--preview", "-2"], "not every -2"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(call, says, tmp_path, monkeypatch, capfd):

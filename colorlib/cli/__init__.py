@@ -28,7 +28,8 @@ _moved.watch(__name__)
 app = typer.Typer(
     help="Colorize grayscale photographs, and train the networks that do.",
     epilog="Downloads and packed photographs are kept in the folder that the environment variable "
-    "COLORLIB_CACHE names, else in the user's cache; data sets are looked for in COLORLIB_DATA.",
+    "COLORLIB_CACHE names, else in the user's cache; data sets are looked for in COLORLIB_DATA; "
+    "weights that are added are kept in COLORLIB_WEIGHTS, else in the user's data folder.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,7 +37,6 @@ app = typer.Typer(
 
 for verb, epilog in (
     (colorize.colorize, None),
-    (weights.weights, None),
     (export.export, None),
     (train.train, train.FIELDS),
     (evaluate.evaluate, None),
@@ -45,6 +45,7 @@ for verb, epilog in (
     (download.download, None),
 ):
     app.command(epilog=epilog)(verb)
+app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:

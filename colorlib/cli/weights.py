@@ -1,41 +1,113 @@
-"""``colorlib weights``: the weights that come with the library, and their cards."""
+"""``colorlib weights``: weights with a name, and their cards."""
 
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from colorlib import zoo
-from colorlib.cli.common import as_json
+from colorlib.cli.common import as_json, counted
 
 
-def weights(
-    name: Annotated[
-        str | None, typer.Argument(help="Show one as a whole: a name, a file, or a run folder.")
-    ] = None,
+class _ShowByDefault(TyperGroup):
+    """What is no verb is the name of weights to show."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        verb = [] if self.get_command(ctx, args[0]) else ["show"]
+        return super().resolve_command(ctx, [*verb, *args])
+
+
+app = typer.Typer(cls=_ShowByDefault, invoke_without_command=True, subcommand_metavar="[NAME]")
+
+
+@app.callback()
+def weights(context: typer.Context) -> None:
+    """List the weights that have a name; show some, or add yours."""
+    if context.invoked_subcommand is None:
+        for name in (*zoo.names(), *zoo.added()):
+            _print(name)
+        _explain()
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A name, a file, or a run folder.")],
 ) -> None:
-    """List the weights that come with the library, and what they are good and bad at."""
-    for shown in [name] if name else zoo.names():
-        path, card = zoo.find(shown), zoo.card(shown) if shown in zoo.names() else {}
-        about = zoo.about(shown)
-        print(f"{shown}: {card.get('summary', path)}")
-        whose = f", the file of {card['weights']}" if "weights" in card else ""
-        size = path.stat().st_size / 1e6
-        print(f"    {size:.1f} MB{whose}, working size {about.get('size', 256)}")
-        for data, found in card.get("scores", {}).items():
-            error, gray = (found[row] / found["mean colour"] for row in ("network", "gray"))
-            print(
-                f"    {data}, {found['photos']} test photos of {found['size']} pixels: "
-                f"error {error:.0%} of mean colour's (gray: {gray:.0%}), "
-                f"chroma {found['chroma']:.2f}, {found['gap']:.0%} of the gap closed"
-            )
-        for sentence in card.get("bad_at", []):
-            print(f"    bad at: {sentence}")
+    """Show all that is known of some weights; 'show' may be left out."""
+    _print(name)
+    _explain()
+    print(as_json(_without_digests(zoo.about(name))))
+
+
+@app.command()
+def add(
+    run: Annotated[str, typer.Argument(help="A run folder or a weights file.")],
+    name: Annotated[
+        str | None,
+        typer.Option(help="Their name from now on; by default that of the folder or file."),
+    ] = None,
+    summary: Annotated[
+        str | None,
+        typer.Option(help="A line on what they are; by default what they were trained on."),
+    ] = None,
+    bad_at: Annotated[
+        list[str], typer.Option(metavar="TEXT", help="What they are bad at; repeat it for more.")
+    ] = [],  # noqa: B006 - typer needs a plain default and does not change it
+) -> None:
+    """Keep weights under a name that --weights takes, with a card that says what they are.
+
+    To give them to others, send the two files that it names: with both in one folder, the same
+    command adds them there, and the card verifies the file.
+    """
+    name = zoo.add(run, name, summary, bad_at)
+    _print(name)
+    for suffix in ("safetensors", "json"):
+        print(zoo.added_dir() / f"{name}.{suffix}")
+
+
+def _print(name: str) -> None:
+    """A line on weights, and some on what is known of them."""
+    path, about = zoo.find(name), zoo.about(name)
+    card = zoo.card(name) if name in (*zoo.names(), *zoo.added()) else {}
+    print(f"{name}: {card.get('summary', path)}")
+    whose = f", the file of {card['weights']}" if "weights" in card else ""
+    size = path.stat().st_size / 1e6
+    print(f"    {size:.1f} MB{whose}, working size {about.get('size', 256)}")
+    if trained := card.get("trained"):
+        print(f"    {_sentence(trained)}")
+    if "mean colour" in (losses := card.get("validation", {})):
+        error, gray = (losses[row] / losses["mean colour"] for row in ("network", "gray"))
+        print(f"    validation: error {error:.0%} of mean colour's (gray: {gray:.0%})")
+    for data, found in card.get("scores", {}).items():
+        error, gray = (found[row] / found["mean colour"] for row in ("network", "gray"))
+        print(
+            f"    {data}, {found['photos']} test photos of {found['size']} pixels: "
+            f"error {error:.0%} of mean colour's (gray: {gray:.0%}), "
+            f"chroma {found['chroma']:.2f}, {found['gap']:.0%} of the gap closed"
+        )
+    for sentence in card.get("bad_at", []):
+        print(f"    bad at: {sentence}")
+
+
+def _sentence(trained: dict[str, Any]) -> str:
+    """What a card says of a training."""
+    parts = [f"trained on {', '.join(trained.get('data', ['unknown photos']))}"]
+    if photos := trained.get("photos"):
+        parts.append(f"{counted(photos, 'photo')} with those for validation")
+    if before := trained.get("before"):
+        parts.append(f"before that on {', '.join(before)}")
+    if epoch := trained.get("epoch"):
+        parts.append(f"epoch {epoch} of {trained.get('epochs', '?')}")
+    if commit := trained.get("commit"):
+        parts.append(f"colorlib {commit}")
+    return "; ".join(parts)
+
+
+def _explain() -> None:
     print(
         "Error is the mean squared error of ab; photographs have a chroma of 1; the gap is "
         "that between what a classifier says of them in gray and in colour."
     )
-    if name:
-        print(as_json(_without_digests(about)))
 
 
 def _without_digests(about: Any) -> Any:
