@@ -6,18 +6,21 @@ import functools
 import http.server
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from importlib import resources
 from pathlib import Path
 
 from tornado.websocket import websocket_connect
 
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 SITE = Path(__file__).resolve().parents[1] / "_build" / "html"
 MODES = ("light", "dark")
 FLAGS = [
@@ -35,7 +38,7 @@ FLAGS = [
     "--window-size=1400,900",
 ]
 
-# Resolves when fonts, pictures and formulas are drawn.
+# Resolves when fonts, pictures and formulas are drawn, and the page is laid out with them.
 READY = """
 (async () => {
   for (let i = 0; i < 100 && window.MathJax && !window.MathJax.startup?.promise; i++)
@@ -43,7 +46,7 @@ READY = """
   if (window.MathJax?.startup) await window.MathJax.startup.promise;
   await document.fonts.ready;
   await Promise.all([...document.images].map(image => image.decode().catch(() => {})));
-  await new Promise(resolve => setTimeout(resolve, 300));
+  for (let i = 0; i < 2; i++) await new Promise(resolve => requestAnimationFrame(resolve));
 })()
 """
 
@@ -63,6 +66,18 @@ REPORT = """
       if (["auto", "scroll"].includes(getComputedStyle(e).overflowX)) return true;
     return false;
   };
+  const inline = [...document.querySelectorAll("span.math, span.math mjx-container")];
+  const column = e => e.closest("p, li, td, th, dd, dt, figcaption, div").clientWidth;
+  const wider = e => e.closest("span.math").querySelector("mjx-container")
+    .getBoundingClientRect().width > column(e.closest("span.math"));
+  const boxes = [...article.querySelectorAll("*")].filter(e => shown(e) &&
+    e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "auto");
+  const lines = cell => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return new Set([...range.getClientRects()].map(r => Math.round(r.bottom / 8))).size;
+  };
+  const words = cell => cell.textContent.trim().split(/\\s+/).length;
   const root = document.documentElement;
   return {
     height: Math.ceil(Math.max(root.scrollHeight, document.body.scrollHeight)),
@@ -80,6 +95,18 @@ REPORT = """
       .filter(e => getComputedStyle(e).filter !== "none").map(name),
     unrendered: maths.filter(e => !e.querySelector("mjx-container")).map(name).slice(0, 5),
     mathErrors: [...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map(name),
+    boxed: inline.filter(e => getComputedStyle(e).overflow !== "visible" && !wider(e))
+      .map(name).slice(0, 5),
+    unreachable: boxes.filter(e => e.tabIndex !== 0 || !e.ariaLabel).map(name).slice(0, 5),
+    hintless: boxes.filter(e => getComputedStyle(e).boxShadow === "none").map(name).slice(0, 5),
+    wrapped: [...article.querySelectorAll("pre")].filter(e => shown(e) &&
+      getComputedStyle(e).whiteSpace !== "pre").map(name).slice(0, 5),
+    tiny: [...article.querySelectorAll("pre, td")].filter(e => shown(e) &&
+      parseFloat(getComputedStyle(e).fontSize) < 12).map(name).slice(0, 5),
+    squeezed: [...article.querySelectorAll("td")].filter(e => shown(e) &&
+      words(e) > 3 && lines(e) > words(e)).map(name).slice(0, 5),
+    iconless: [...document.querySelectorAll("i[class*='fa-']")].filter(e =>
+      getComputedStyle(e, "::before").content === "none").map(e => e.className),
     maths: maths.length,
     images: article.querySelectorAll("img").length,
     results: document.querySelectorAll("ul.search > li").length,
@@ -128,13 +155,25 @@ class Tab:
             raise RuntimeError(answer["exceptionDetails"]["exception"].get("description"))
         return answer["result"].get("value")
 
-    async def open(self, url: str, width: int, mode: str):
-        """Load a page at a width, light or dark, until everything is drawn."""
-        await self.resize(width, 800 if width < 600 else 900)
+    async def paint(self, mode: str):
+        """Light or dark, as the reader's system asks for; the page that is open follows."""
         await self.send(
             "Emulation.setEmulatedMedia",
             features=[{"name": "prefers-color-scheme", "value": mode}],
         )
+
+    async def until(self, condition: str, seconds: float = 10):
+        """Wait for a condition of the page, an expression of JavaScript."""
+        for _ in range(round(seconds / 0.05)):
+            if await self.evaluate(condition):
+                return
+            await asyncio.sleep(0.05)
+        raise TimeoutError(condition)
+
+    async def open(self, url: str, width: int, mode: str):
+        """Load a page at a width, light or dark, until everything is drawn."""
+        await self.resize(width, 800 if width < 600 else 900)
+        await self.paint(mode)
         for address in ("about:blank", url):
             self.events.clear()
             self.loaded.clear()
@@ -232,11 +271,16 @@ def complaints(report: dict, tab: Tab, base: str, mode: str) -> list[str]:
         "filtered": "picture whose colours are changed",
         "unrendered": "formula that is not drawn",
         "mathErrors": "formula with an error",
+        "boxed": "formula in a box that it does not need",
+        "unreachable": "scrolls, but not by keyboard, or has no name",
+        "hintless": "scrolls, and nothing shows it",
+        "wrapped": "code whose lines are broken",
+        "tiny": "letters smaller than 12 px",
+        "squeezed": "cell with less than a word a line",
+        "iconless": "icon that is not drawn",
     }.items():
         found += [f"{text}: {item}" for item in report[key]]
-    # From file://, Chromium refuses to preload the theme's icon fonts; the icons are SVG.
-    errors = [e for e in tab.errors() if not ("file://" in e and "webfonts/fa-" in e)]
-    found += [f"console: {error}" for error in errors]
+    found += [f"console: {error}" for error in tab.errors()]
     local = (base, "data:", "blob:", "about:")
     found += [f"leaves this machine: {u}" for u in tab.requests() if not u.startswith(local)]
     return found
@@ -252,3 +296,46 @@ async def opened(program: str) -> AsyncIterator[Tab]:
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(10)
+
+
+def browse(visit: Callable[[Tab], Coroutine]):
+    """What a coroutine function returns that is given a tab of a fresh browser."""
+
+    async def all_of_it():
+        async with opened(CHROMIUM) as tab:
+            return await visit(tab)
+
+    return asyncio.run(all_of_it())
+
+
+# Of WCAG 2 A and AA; formulas are MathJax's own, which brings a hidden copy for screen readers.
+# Contrast takes nearly all of the time: of texts alike in tags, classes and styles, all the
+# way up, the first is looked at.
+AXE = """
+(async () => {
+  const path = element => element &&
+    `${path(element.parentElement)}/${element.tagName}.${element.className}` +
+    `${element.getAttribute("style")}`;
+  const spoken = element => [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+  const first = new Map();
+  for (const element of document.body.querySelectorAll(":not(mjx-container *)"))
+    if (spoken(element) && element.checkVisibility() && !first.has(path(element)))
+      first.set(path(element), element);
+  const run = async (include, rules) => (await axe.run(
+    {include, exclude: [["mjx-container"]]}, {...rules, resultTypes: ["violations"]})).violations;
+  const found = [
+    ...await run([document], {
+      runOnly: ["wcag2a", "wcag2aa"], rules: {"color-contrast": {enabled: false}},
+    }),
+    ...await run([...first.values()], {runOnly: {type: "rule", values: ["color-contrast"]}}),
+  ];
+  return found.map(v => v.id + ": " + v.help + " " +
+    v.nodes.slice(0, 4).map(n => n.html.slice(0, 160)).join(" | "));
+})()
+"""
+
+
+async def barriers(tab: Tab) -> list[str]:
+    """What an accessibility check of the open page finds."""
+    await tab.evaluate(resources.files("axe_core_python").joinpath("axe.min.js").read_text() + ";0")
+    return await tab.evaluate(AXE)

@@ -1,109 +1,22 @@
-"""Pages in a real browser: complete, self-contained, accessible; widgets by mouse and keyboard."""
+"""Parts of pages in a real browser: widgets, scripts and styles, by mouse and keyboard."""
 
 import asyncio
-import shutil
-from collections.abc import Callable, Coroutine
-from importlib import resources
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 import torch
-from browser import MODES, REPORT, SITE, Tab, complaints, opened
+from browser import CHROMIUM, REPORT, Tab, barriers, browse, complaints
+from test_pages import UNNAMED
 
 from colorlib import lab
 from colorlib.book import figures, widgets
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-PAGES = sorted(SITE.glob("book/*.html"))
-WIDTHS = (1400, 400)
+STATIC = Path(__file__).parents[1] / "book" / "_static"
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
-built = pytest.mark.skipif(not PAGES, reason="the book is not built")
-
-LINKS = """[...document.querySelectorAll("a[href]")].map(a => a.getAttribute("href"))"""
-IDS = """[...document.querySelectorAll("[id], a[name]")].map(e => e.id || e.name)"""
-UNNAMED = """[...document.querySelectorAll("article img")]
-  .filter(image => !image.hasAttribute("alt") || image.alt.length < 3)
-  .map(image => image.src.slice(0, 80))"""
-# Of WCAG 2 A and AA; formulas are MathJax's own, which brings a hidden copy for screen readers.
-AXE = """axe.run({exclude: [["mjx-container"]]}, {runOnly: ["wcag2a", "wcag2aa"]}).then(found =>
-  found.violations.map(v => v.id + ": " + v.help + " " +
-    v.nodes.slice(0, 4).map(n => n.html.slice(0, 160)).join(" | ")))"""
 
 
-@pytest.fixture(scope="module")
-def browse() -> Callable[[Callable[[Tab], Coroutine]], object]:
-    """Runs a coroutine function on a fresh tab."""
-
-    def run(visit):
-        async def all_of_it():
-            async with opened(CHROMIUM) as tab:
-                return await visit(tab)
-
-        return asyncio.run(all_of_it())
-
-    return run
-
-
-@built
-def test_every_page_is_complete_on_every_screen_and_asks_nobody(browse):
-    base = f"{SITE.as_uri()}/"
-
-    async def visit(tab: Tab) -> dict:
-        wrong = {}
-        for page in PAGES:
-            for width in WIDTHS:
-                for mode in MODES:
-                    await tab.open(page.as_uri(), width, mode)
-                    found = complaints(await tab.evaluate(REPORT), tab, base, mode)
-                    found += [f"no alternative text: {i}" for i in await tab.evaluate(UNNAMED)]
-                    if found:
-                        wrong[page.name, width, mode] = found
-        return wrong
-
-    assert browse(visit) == {}
-
-
-@built
-def test_every_page_passes_an_accessibility_check_in_light_and_dark(browse):
-    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text()
-
-    async def visit(tab: Tab) -> dict:
-        wrong = {}
-        for page in PAGES:
-            for width, mode in zip(WIDTHS, MODES, strict=True):
-                await tab.open(page.as_uri(), width, mode)
-                await tab.evaluate(axe + ";0")
-                if found := await tab.evaluate(AXE):
-                    wrong[page.name, width, mode] = found
-        return wrong
-
-    assert browse(visit) == {}
-
-
-@built
-def test_every_link_and_anchor_leads_somewhere(browse):
-    async def visit(tab: Tab) -> tuple[dict, dict]:
-        links, anchors = {}, {}
-        for page in PAGES:
-            await tab.open(page.as_uri(), 1400, "light")
-            links[page], anchors[page] = await tab.evaluate(LINKS), set(await tab.evaluate(IDS))
-        return links, anchors
-
-    links, anchors = browse(visit)
-    for page, found in links.items():
-        for link in found:
-            target, anchor = urldefrag(urljoin(page.as_uri(), link))
-            if not target.startswith("file:"):
-                continue
-            path = Path(unquote(target.removeprefix("file://")))
-            assert path.exists(), f"{page.name}: {link}"
-            if anchor and path in anchors:
-                assert unquote(anchor) in anchors[path], f"{page.name}: {link}"
-
-
-def test_what_is_wrong_would_be_seen(browse, tmp_path):
+def test_what_is_wrong_would_be_seen(tmp_path):
     bad = tmp_path / "bad.html"
     bad.write_text(
         '<!doctype html><html lang="en" data-theme="light"><title>Bad</title>'
@@ -112,20 +25,118 @@ def test_what_is_wrong_would_be_seen(browse, tmp_path):
         '<div style="width: 500px">wide</div><script>throw Error("oops")</script>'
         '<link rel="stylesheet" href="http://127.0.0.1:9/x.css"></article></html>'
     )
-    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text()
-
     async def visit(tab: Tab):
         await tab.open(bad.as_uri(), 400, "light")
         found = complaints(await tab.evaluate(REPORT), tab, "file:///elsewhere/", "light")
         unnamed = await tab.evaluate(UNNAMED)
-        await tab.evaluate(axe + ";0")
-        return "\n".join(found), unnamed, "\n".join(await tab.evaluate(AXE))
+        return "\n".join(found), unnamed, "\n".join(await barriers(tab))
 
     found, unnamed, axe_found = browse(visit)
     for said in ("sideways", "did not load", "oops", "leaves this machine"):
         assert said in found, said
     assert len(unnamed) == 1
     assert "color-contrast" in axe_found and "image-alt" in axe_found
+
+
+# The book's own scripts ----------------------------------------------------------
+
+PICTURE = (
+    "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='900' height='300'>"
+    "<rect width='900' height='300'/></svg>"
+)
+
+
+@pytest.fixture
+def chapter(tmp_path) -> str:
+    """The address of a page with pictures, a table, code and formulas, in the book's design."""
+    figure = '<figure id="{}"><a href="{}"><img alt="A plain field." src="{}"{}></a></figure>'
+    wide = "<span class='math'><mjx-container>" + "x" * 90 + "</mjx-container></span>"
+    narrow = "<span class='math'><mjx-container>x</mjx-container></span>"
+    file = tmp_path / "chapter.html"
+    file.write_text(
+        '<!doctype html><html lang="en" data-theme="light"><title>A chapter</title>'
+        '<meta name="viewport" content="width=device-width">'
+        f'<link rel="stylesheet" href="{(STATIC / "custom.css").as_uri()}">'
+        "<style>pre { width: 20rem } mjx-container { white-space: nowrap }</style>"
+        f'<main class="bd-content"><article class="bd-article"><h1>A chapter</h1>'
+        + figure.format("wide", PICTURE, PICTURE, ' style="width: 900px"')
+        + figure.format("link", "https://example.org", PICTURE, "")
+        + f'<div class="cl-widget"><figure><img alt="Of a widget." src="{PICTURE}"></figure></div>'
+        f'<div class="highlight"><pre>{"long " * 40}</pre></div><pre>short</pre>'
+        f"<p>{wide} and {narrow}</p>"
+        "</article></main>"
+        + "".join(f'<script src="{(STATIC / name).as_uri()}"></script>'
+                  for name in ("enlarge.js", "wide.js"))
+        + "</html>"
+    )
+    return file.as_uri()
+
+
+OPEN = "document.querySelector('dialog').open"
+
+
+def test_a_figure_opens_by_keyboard_and_mouse_and_closes_again(chapter):
+    async def visit(tab: Tab):
+        await tab.open(chapter, 400, "light")
+        buttons = await tab.evaluate(
+            "[...document.querySelectorAll('.cl-enlarge')].map(e => e.closest('figure').id)"
+        )
+        closed, states = await tab.evaluate(OPEN), []
+        await press(tab, "#wide button", "Enter")
+        shown = await tab.evaluate(
+            """(() => {
+              const dialog = document.querySelector("dialog"), image = dialog.querySelector("img");
+              return [image.alt, image.width, dialog.scrollWidth - dialog.clientWidth,
+                dialog.clientWidth, dialog.clientHeight];
+            })()"""
+        )
+        barred = await barriers(tab)
+        await press(tab, "dialog button", "Escape")
+        states.append((await tab.evaluate(OPEN), await tab.evaluate(
+            "document.activeElement.closest('figure')?.id")))
+        await click(tab, "#wide img", 0.5, 0.5)
+        states.append(await tab.evaluate(OPEN))
+        await click(tab, "dialog img", 0.1, 0.5)
+        states.append(await tab.evaluate(OPEN))
+        await press(tab, "#wide button", "Enter")
+        await press(tab, "dialog button", "Enter")
+        states.append(await tab.evaluate(OPEN))
+        await tab.open(chapter, 1400, "dark")
+        await press(tab, "#wide button", "Enter")
+        large = await tab.evaluate("document.querySelector('dialog img').width")
+        return buttons, closed, shown, barred, states, large, tab.errors()
+
+    buttons, closed, shown, barred, states, large, errors = browse(visit)
+    assert buttons == ["wide"] and not closed
+    # On a phone as wide as it is meant to be, on a wide screen as wide as the screen.
+    assert shown == ["A plain field.", 900, 500, 400, 800] and large == 1400
+    assert states == [(False, "wide"), True, False, False]
+    assert barred == [] and errors == []
+
+
+def test_what_is_too_wide_scrolls_in_a_box_that_the_keyboard_reaches(chapter):
+    async def visit(tab: Tab):
+        marks = """[...document.querySelectorAll("pre, span.math")].map(e =>
+          [e.tabIndex, e.role, e.ariaLabel, [...e.classList].join(" "),
+            getComputedStyle(e).overflowX])"""
+        await tab.open(chapter, 400, "light")
+        found = await tab.evaluate(marks)
+        await tab.evaluate("document.querySelector('pre').scrollLeft = 50")
+        await tab.until("document.querySelector('pre').matches('.more-left.more-right')")
+        await tab.evaluate("document.querySelector('pre').scrollLeft = 9999")
+        await tab.until("document.querySelector('pre').matches('.more-left:not(.more-right)')")
+        sideways = (await tab.evaluate(REPORT))["sideways"]
+        await tab.resize(1400, 900)
+        await tab.until("!document.querySelector('.math.wide')")
+        return found, sideways
+
+    found, sideways = browse(visit)
+    code, short, wide, narrow = found
+    assert code == [0, "group", "Code", "more-right", "auto"]
+    assert short[:4] == [-1, None, None, ""]
+    assert wide == [0, "group", "Formula", "math wide more-right", "auto"]
+    assert narrow == [-1, None, None, "math", "visible"]
+    assert sideways == 0
 
 
 # Widgets ----------------------------------------------------------------------
@@ -167,15 +178,19 @@ async def click(tab: Tab, selector: str, x: float, y: float) -> None:
         await tab.send("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
 
 
+KEYS = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39}
+
+
 async def press(tab: Tab, selector: str, key: str, times: int = 1) -> None:
     await tab.evaluate(f"document.querySelector({selector!r}).focus()")
     for _ in range(times):
         for kind in ("keyDown", "keyUp"):
             await tab.send("Input.dispatchKeyEvent", type=kind, key=key, code=key,
-                           windowsVirtualKeyCode={"ArrowRight": 39, "ArrowLeft": 37}[key])
+                           windowsVirtualKeyCode=KEYS[key],
+                           **({"text": "\r"} if key == "Enter" and kind == "keyDown" else {}))
 
 
-def test_the_comparison_is_driven_by_mouse_and_keyboard(browse, page):
+def test_the_comparison_is_driven_by_mouse_and_keyboard(page):
     async def visit(tab: Tab):
         shown = "document.querySelector('#tree figure:last-of-type img').style.clipPath"
         await tab.open(page, 400, "light")
@@ -191,7 +206,7 @@ def test_the_comparison_is_driven_by_mouse_and_keyboard(browse, page):
     assert not errors
 
 
-def test_the_plane_says_the_colours_that_the_library_says(browse, page):
+def test_the_plane_says_the_colours_that_the_library_says(page):
     async def visit(tab: Tab):
         output = "document.querySelector('#lab-plane output').textContent"
         await tab.open(page, 400, "light")
@@ -215,7 +230,7 @@ def test_the_plane_says_the_colours_that_the_library_says(browse, page):
     assert "no screen" in outside
 
 
-def test_the_viewer_shows_where_a_position_looks(browse, page):
+def test_the_viewer_shows_where_a_position_looks(page):
     async def visit(tab: Tab):
         output = "document.querySelector('#eiffel-attention output').textContent"
         await tab.open(page, 400, "light")
@@ -232,13 +247,10 @@ def test_the_viewer_shows_where_a_position_looks(browse, page):
     assert third == first
 
 
-def test_widgets_are_accessible_and_mean_something_without_javascript(browse, page):
-    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text()
-
+def test_widgets_are_accessible_and_mean_something_without_javascript(page):
     async def visit(tab: Tab):
         await tab.open(page, 1400, "light")
-        await tab.evaluate(axe + ";0")
-        found = await tab.evaluate(AXE)
+        found = await barriers(tab)
         await tab.send("Emulation.setScriptExecutionDisabled", value=True)
         await tab.send("Page.navigate", url=page)
         await asyncio.sleep(1)
