@@ -9,14 +9,32 @@
 # %% [markdown]
 # # Colorizing photographs with attention
 #
-# A grayscale photograph says how light every point was. What colour it was,
-# it does not say; and yet you can guess that the sky was blue and the grass
-# green, because you recognise the objects. This book teaches a network to
-# guess as you do. It follows one paper, quotes it, fills its gaps, and
-# re-runs it:
+# A gray photograph records how light every point was, and not its colour.
+# You can guess the colour, since you recognise sky and grass. This book
+# trains a network to do so. It replicates one paper, fills its gaps, and
+# measures which of its claims hold.
 #
-# > V. Lakhani, *Automatic colorization of gray-scale images using deep
-# > attention models*, Rochester Institute of Technology.
+# ::::{grid} 1 1 3 3
+# :class-container: cl-start
+# :gutter: 2
+#
+# :::{grid-item-card} See
+# Gray photographs as a network colorizes them: {numref}`fig-first-light`,
+# and [48 more](_static/contact-sheet.jpg).
+# :::
+#
+# :::{grid-item-card} Try
+# [Colorize a photograph](colorize.md) of yours, here in your browser. It
+# does not leave your computer.
+# :::
+#
+# :::{grid-item-card} Run
+# [Train a network on
+# Colab](https://colab.research.google.com/github/colorlib/attention-colorization/blob/main/book/03-encoder-decoder.ipynb),
+# or install the library: `pip install
+# git+https://github.com/colorlib/attention-colorization`
+# :::
+# ::::
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
@@ -34,12 +52,11 @@ if importlib.util.find_spec("colorlib") is None:
          f"colorlib @ git+{source}"]
     )
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: what the network is given. Middle: what it predicts, with the weights that come with the library. Right: the photograph. None of the three was used in training.", "name": "fig-first-light"}, "image": {"alt": "Three photographs in rows: the Eiffel Tower under a blue sky, a large tree on a lawn, a flower bed; each in gray, as colorized by the network, and in true colour. Sky, lawn, leaves and stone have their colours; yellow flowers came out pale green."}}
 from colorlib import colorize, data, metrics
-from colorlib.book import figures, widgets
+from colorlib.book import diagrams, figures, widgets
 from colorlib.experiments import claims
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: what the network is given. Middle: what it predicts, with the weights that come with the library. Right: the photograph. None of the three was used in training.", "name": "fig-first-light"}, "image": {"alt": "Three photographs in rows: the Eiffel Tower under a blue sky, a large tree on a lawn, a flower bed; each in gray, as colorized by the network, and in true colour. Sky, lawn, leaves and stone have their colours; yellow flowers came out pale green."}}
 photos = [photo for photo in data.photos("samples", "test")
           if photo.name != "eiffel-1.png"]  # there are two of the tower
 true = data.pack(photos, 192).lab()
@@ -57,9 +74,10 @@ figures.grid({
 # %% [markdown]
 # Of the ten test photographs that come with the library these have the
 # lowest error relative to gray (of two views of the tower, one is left
-# out). [Chapter 9](09-your-photographs.ipynb) shows all ten, and what goes
-# wrong. The weights are not of the paper's network but of a later one, with
-# a pretrained classifier as its encoder.
+# out). [Chapter 9](09-your-photographs.ipynb) shows all ten, and where it
+# fails. The weights are not of the paper's network but of a later one, with
+# a pretrained classifier as its encoder ([chapter
+# 8](08-better-colours.ipynb)).
 #
 # Move the slider: left of it is the prediction, right of it the photograph.
 
@@ -71,6 +89,13 @@ widgets.compare(
 
 # %% [markdown]
 # ## The paper in one page
+#
+# > V. Lakhani, *Automatic colorization of gray-scale images using deep
+# > attention models*, Rochester Institute of Technology.
+#
+# The paper bears no year; its newest reference is of 2018. We know of no
+# address where its author publishes it, and of no code or weights. So this
+# book quotes what it relies on.
 #
 # **The problem.** Take a photograph apart into lightness L and two colour
 # channels a and b ([chapter 1](01-lab.ipynb)). Given L, predict a and b.
@@ -89,14 +114,19 @@ widgets.compare(
 # ([chapter 4](04-fusion.ipynb)).
 #
 # **Attention.** Every position of the map attends to all positions,
-# weighted by a softmax over scores. This is the paper's own step:
+# weighted by a softmax over scores. This is the paper's own step ([chapter
+# 5](05-attention.ipynb)):
 #
 # > we show for the first time that adding attention mechanisms to this
 # > will help the model distinguish better between the objects inside the
 # > images and thus improve the overall results (abstract)
 #
-# ([chapter 5](05-attention.ipynb)).
-#
+# {numref}`fig-diagram-whole` shows all of it together.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A network of the paper's, from a gray photograph to one in colour. Beside each arrow: what passes there for one photograph, channels x height x width. Without attention, and without the prior, the other parts stay as they are.", "name": "fig-diagram-whole"}, "image": {"alt": "A column of boxes joined by arrows: gray photograph, encoder, fusion, attention, decoder, head, joined with L, colour photograph. A frozen classifier gives fusion an embedding, attention is given the encoder's map too, and L goes straight to the end."}}
+diagrams.whole("attention", size=256)
+
+# %% [markdown]
 # **The evidence.** Two curves of training loss, one figure that compares
 # pictures, no numbers:
 #
@@ -104,9 +134,9 @@ widgets.compare(
 # > model, it is more aesthetically pleasing (section 5)
 #
 # Is that so? The paper leaves much open: layer sizes, what attends to what,
-# whether the loss on validation photographs agrees. Where it is silent we
-# decide and say so; where it can be read two ways we try to run both; where
-# we find otherwise, we report it.
+# whether the loss on other photographs agrees. Where it is silent we decide
+# and say so. Where it can be read in two ways we try to run both. [Errata
+# and decisions](decisions.ipynb) lists them all.
 
 # %% [markdown]
 # ## Which claims held
@@ -127,10 +157,10 @@ figures.table(
 # %% [markdown]
 # ## What this book does
 #
-# The page you read has been executed from top to bottom when it was
-# built: its numbers and pictures come from the code above them. The code
-# is short because the work is done by `colorlib`, a small library that
-# installs with the book; what matters of it is printed in the text.
+# The page you read was executed from top to bottom when it was built: its
+# numbers and pictures come from the code above them. The code is short
+# because `colorlib` does the work, a small library that installs with the
+# book; what matters of it is printed in the text.
 #
 # Everything runs at several scales with the same code:
 #
@@ -140,9 +170,9 @@ figures.table(
 # | scale | where | for |
 # | --- | --- | --- |
 # | seconds | two CPU cores | every page as you see it |
-# | minutes | a Colab GPU, or two CPU cores for some hours | chapters 3 to 5: the same cells at full width, one constant changed; chapter 7: recorded runs on small data sets, 64 x 64 pixels, half of full width |
-# | gpu | a data-centre GPU, a quarter of an hour | chapter 7: recorded runs, full width, up to 60,000 photographs, up to 256 x 256 pixels |
-# | better-minutes | two CPU cores for two hours | chapter 8: recorded runs, full width, 64 x 64 pixels |
+# | minutes | a Colab GPU, or two CPU cores for some hours | chapters [3](03-encoder-decoder.ipynb) to [5](05-attention.ipynb): the same cells at full width, one constant changed; [chapter 7](07-replication.ipynb): recorded runs on small data sets, 64 x 64 pixels, half of full width |
+# | gpu | a data-centre GPU, a quarter of an hour | [chapter 7](07-replication.ipynb): recorded runs, full width, up to 60,000 photographs, up to 256 x 256 pixels |
+# | better-minutes | two CPU cores for two hours | [chapter 8](08-better-colours.ipynb): recorded runs, full width, 64 x 64 pixels |
 # :::
 #
 # A page trains a real network on real photographs, but a minute on a CPU
@@ -153,19 +183,26 @@ figures.table(
 # %% [markdown]
 # ## How to read it
 #
-# *As a reader*: straight through, in an afternoon. You need to know what
-# a convolution is, and no more.
+# *As a reader*: straight through, in an afternoon. You need to know what a
+# convolution and gradient descent are.
 #
-# *As a learner*: open a chapter on Colab (the rocket at the top), change
-# a line, run it again. Each chapter ends with exercises; solutions fold
-# out.
+# *As a learner*: open a chapter on Colab (the link at its top, or the
+# rocket), change a line, run it again.
 #
-# *As a user*: install the library and colorize a photograph of your own:
+# *As a user*: [colorize a photograph in your browser](colorize.md), or
+# install the library:
 #
 # ```
 # pip install git+https://github.com/colorlib/attention-colorization
 # colorlib colorize photo.jpg --out photo-in-colour.png
 # ```
 #
+# [Chapter 9](09-your-photographs.ipynb) has the rest, training on your own
+# photographs included.
+#
+# *As a lecturer*: each chapter is one session. It says at its top what it
+# is for, and ends with what to remember, three questions and exercises,
+# whose answers fold out.
+#
 # Quotations from the paper look like those above and name their section.
-# Everything else is ours, mistakes included.
+# Everything else is ours.

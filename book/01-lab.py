@@ -9,10 +9,20 @@
 # %% [markdown]
 # # 1 The Lab colour space
 #
-# *What you will be able to do:* say why colorization is done in Lab and
-# not in RGB; convert a photograph to Lab and back, by hand for one pixel
-# and with `colorlib` for a batch; say what the network reads and what it
-# must predict. *Runs in* a quarter of a minute on two CPU cores.
+# A network that colorizes needs two things: an input that a gray photograph
+# has, and a target that it lacks. This chapter is about the space in which
+# the two are separate channels.
+#
+# *After this chapter you can* say why colorization is done in Lab and not
+# in RGB; convert a photograph to Lab and back, by hand for one pixel and
+# with `colorlib` for a batch; say what the network is given and what it
+# must predict.
+#
+# *To run it*: [open it on
+# Colab](https://colab.research.google.com/github/colorlib/attention-colorization/blob/main/book/01-lab.ipynb),
+# where its first cell installs the library; or `pip install
+# git+https://github.com/colorlib/attention-colorization` with Python 3.11
+# or newer. It takes a quarter of a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
@@ -56,9 +66,9 @@ from colorlib.book import figures, widgets
 # ## One photograph, two descriptions
 #
 # The photographs come from a small data set that installs together with
-# this book; chapter 2 introduces it. `Packed.lab` hands out a batch of
-# photographs in Lab: a tensor of shape (photographs, channels, height,
-# width).
+# this book; [chapter 2](02-photographs.ipynb) introduces it. `Packed.lab`
+# hands out a batch of photographs in Lab: a tensor of shape (photographs,
+# channels, height, width).
 
 # %%
 photos = data.pack(data.photos("samples", "train"), 128)
@@ -90,16 +100,16 @@ for name, x, y in (
 
 # %% [markdown]
 # Red, green and blue nearly repeat each other; the correlation of lightness
-# with colour is weak. (Chapter 6 tries the best table from L to colour, and
-# finds it no better than one constant.) So a network that is to find colour
-# in L must use more than one pixel: it must recognise what the photograph
-# shows.
+# with colour is weak. ([Chapter 6](06-why-brown.ipynb) tries the best table
+# from L to colour, and finds it no better than one constant.) So a network
+# that is to find colour in L must use more than one pixel: it must
+# recognise what the photograph shows.
 
 # %% [markdown]
 # ## From sRGB to Lab, step by step
 #
-# A file stores sRGB: values that are *gamma-encoded*, that is, spaced
-# evenly for the eye and not for physics. Three steps lead to Lab.
+# A file stores sRGB: values that are *gamma-encoded*: spaced about evenly
+# for the eye, not in proportion to light. Three steps lead to Lab.
 #
 # **1. Undo the gamma.** For each channel $u$ in $[0, 1]$,
 #
@@ -111,8 +121,8 @@ for name, x, y in (
 # \end{cases}
 # $$ (eq-gamma)
 #
-# **2. Mix** the linear values **to XYZ**, the three responses of the CIE's
-# standard observer, and divide by those of white ($X_n, Y_n, Z_n$,
+# **2. Mix** the linear values **to XYZ**, the *tristimulus values* of the
+# CIE's standard observer, and divide by those of white ($X_n, Y_n, Z_n$,
 # daylight "D65"):
 #
 # $$
@@ -138,9 +148,9 @@ for name, x, y in (
 # Positive $a$ is red against green, positive $b$ yellow against blue.
 
 # %% [markdown]
-# One pixel by hand. Pure red has the linear values (1, 0, 0), so XYZ is
-# the first column of numbers above; all three are far from black, so $f$
-# is the cube root.
+# One pixel by hand. Pure red has the linear values (1, 0, 0), so XYZ is the
+# first column of numbers above. Divided by white, all three are above
+# 0.0089, where $f$ is the cube root.
 
 # %%
 X, Y, Z = 0.412453 / 0.95047, 0.212671, 0.019334 / 1.08883
@@ -155,13 +165,13 @@ print("colorlib:", " ".join(f"{v:.2f}" for v in values))
 # %% [markdown]
 # ## The whole of sRGB
 #
-# Which colours are there to predict? {numref}`fig-plane` shows every
-# colour that a screen can make at four lightnesses. The area changes its
-# shape with L: near black and near white there is hardly any choice, and
-# a saturated yellow exists only when it is light. This is one reason why
-# L alone already tells a little about a and b.
+# Which colours are there to predict? {numref}`fig-plane` shows the *gamut*
+# of sRGB, the colours that an sRGB screen can make, at four lightnesses.
+# The area changes its shape with L: near black and near white there is
+# hardly any choice, and a saturated yellow exists only when it is light. So
+# L limits the chroma that is possible.
 
-# %% mystnb={"figure": {"caption": "The colours of sRGB in the plane of a and b, at four lightnesses. The white area around them exists in Lab, but no screen shows it.", "name": "fig-plane"}, "image": {"alt": "Four square plots with axes a and b from -128 to 128. Each shows a coloured patch around the centre, green to the left, red to the right, blue below and yellow above; the patch is largest at medium lightness and small and yellow-green near white."}}
+# %% mystnb={"figure": {"caption": "The colours of sRGB in the plane of a and b, at four lightnesses. The white area around them exists in Lab, but no sRGB screen shows it.", "name": "fig-plane"}, "image": {"alt": "Four square plots with axes a and b from -128 to 128. Each shows a coloured patch around the centre, green to the left, red to the right, blue below and yellow above; the patch is largest at medium lightness and small and yellow-green near white."}}
 figures.lab_plane([20, 50, 75, 95])
 
 # %% [markdown]
@@ -201,8 +211,8 @@ print("target", tuple(ab.shape), f"{ab.min():+.2f} to {ab.max():+.2f},"
 
 # %% [markdown]
 # Most targets are small: photographs are not made of pure sRGB primaries.
-# Keep this in mind for chapter 3, where predicting zero everywhere is hard
-# to beat.
+# Keep this in mind for [chapter 3](03-encoder-decoder.ipynb), where
+# predicting zero everywhere is hard to beat.
 
 # %% [markdown]
 # ## Does the eye notice?
@@ -233,11 +243,11 @@ figures.grid({
 })
 
 # %% [markdown]
-# This is why colorization is possible at all with a modest network: colour
-# may be coarse as long as L is exact, and L is given. (Not as coarse as
-# here, if what is coloured is small: the tulips fade.) It is also why JPEG
-# files keep colour at half resolution, and why our network can afford to
-# predict a and b coarsely and enlarge them.
+# This makes colorization easier: colour may be coarse as long as L is
+# exact, and L is given. (Not as coarse as here, if what is coloured is
+# small: the tulips fade.) It is also why most JPEG files keep colour at
+# half resolution (*chroma subsampling*), and why our network can predict a
+# and b coarsely and enlarge them.
 #
 # Two mistakes are common: swapping a and b, and flipping the sign of one of
 # them.
@@ -252,10 +262,10 @@ figures.grid({
 # %% [markdown]
 # ## In batches, with gradients, and as exact as the reference
 #
-# `colorlib.lab` is ordinary torch code: any leading dimensions, CPU or
-# GPU, differentiable. The gradient is finite even at black and at white,
-# where the cube root and the gamma curve are steep. Agreement with
-# scikit-image, and the way back:
+# `colorlib.lab` is ordinary torch code: any leading dimensions, CPU or GPU,
+# differentiable. The gradient is finite at white and even at black, where a
+# bare cube root has infinite slope. Agreement with scikit-image, and the
+# way back:
 
 # %%
 rgb = photos.rgb()[:8].float() / 255
@@ -272,7 +282,7 @@ print("gradient finite at black and white:",
       ends.grad.isfinite().all().item())
 
 # %% [markdown]
-# ## Summary
+# ## What to remember
 #
 # - Lab has one axis for lightness and two for colour; a grayscale photo
 #   *is* its L, and colorization means predicting a and b.
@@ -280,6 +290,34 @@ print("gradient finite at black and white:",
 #   differences.
 # - The network reads $L/50 - 1$ and predicts $ab/128$.
 # - Colour may be coarse; lightness must be exact.
+
+# %% [markdown]
+# ## Three questions
+#
+# **1.** A photograph is converted to RGB channels and to Lab channels.
+# Which of the six would you give to a network that is to colorize gray
+# photographs, and which must it predict?
+#
+# :::{dropdown} Answer
+# It is given L, which a gray photograph has. It must predict a and b. From
+# RGB, it would have to predict three channels, and the lightness, which is
+# known, with them.
+# :::
+#
+# **2.** What does a pixel with $a = b = 0$ look like? And one with $L =
+# 100$, $a = 40$?
+#
+# :::{dropdown} Answer
+# The first is a neutral gray of its lightness. The second is outside the
+# gamut: at $L = 100$ sRGB has only white ({numref}`fig-plane`).
+# :::
+#
+# **3.** Which may be coarse, L or ab, and what does that allow?
+#
+# :::{dropdown} Answer
+# a and b: the eye resolves edges by lightness. So a network may predict
+# colours on a small map, which is enlarged, as long as L stays as it was.
+# :::
 
 # %% [markdown]
 # ## Exercises
@@ -299,15 +337,14 @@ print("gradient finite at black and white:",
 #
 # :::{dropdown} Solution
 # No. Pure blue and a certain dark gray can share their luma and differ in
-# L: luma mixes before the gamma is undone, L after. That is why this
-# library always goes through Lab, also for colour photographs of which
-# only the lightness is used.
+# L: luma mixes before the gamma is undone, L after. That is why a network
+# here is always given Lab's L.
 # :::
 #
 # **3.** Halve the chroma of a photograph without changing its lightness.
 #
 # :::{dropdown} Solution
 # `figures.recolour(batch, lab.normalize(batch)[1] / 2)`: divide a and b by
-# two, keep L. Chapter 6 will meet pictures like this: dull colours are what
-# a network predicts when it is not sure.
+# two, keep L. [Chapter 6](06-why-brown.ipynb) will meet pictures like this:
+# dull colours are what a network predicts when it is not sure.
 # :::

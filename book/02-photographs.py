@@ -9,13 +9,21 @@
 # %% [markdown]
 # # 2 Photographs
 #
-# *What you will be able to do:* name the data sets of the paper and what
+# A network learns from some photographs and is judged by others. This
+# chapter says which ones, keeps them apart, and asks how good a prediction
+# is that needs no network at all.
+#
+# *After this chapter you can* name the data sets of the paper and what
 # stands in for them here; split photographs into training, validation and
 # test, so that a result means something; say how broad a data set is, and
 # whether its test photographs have copies among those to train on; pack
-# tens of thousands of photographs so that training never waits for them;
-# say why the classifier of chapter 4 must be shown gray. *Runs in* a
-# quarter of a minute on two CPU cores.
+# tens of thousands of photographs so that training never waits for them.
+#
+# *To run it*: [open it on
+# Colab](https://colab.research.google.com/github/colorlib/attention-colorization/blob/main/book/02-photographs.ipynb),
+# where its first cell installs the library; or `pip install
+# git+https://github.com/colorlib/attention-colorization` with Python 3.11
+# or newer. It takes a quarter of a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
@@ -67,10 +75,9 @@ from colorlib.book import figures
 # :::
 #
 # The paper gives no list of files for any of its three sets (the split of
-# open country that we use was published by others). A result on
-# photographs that nobody can name cannot be repeated; so every split in
-# this library is a file or a rule that depends on nothing but the
-# photographs' bytes.
+# open country that we use was published by others). A result on unknown
+# photographs cannot be repeated, so every split in this library is a
+# published list or a rule that anyone can run.
 
 # %% [markdown]
 # ## The photographs that come with the book
@@ -98,15 +105,16 @@ figures.sheet(torch.cat((val.lab(), test.lab())))
 # ## Training, validation, test
 #
 # A network learns from the *training* photographs. The loss on the
-# [*validation*](notation.md#words) photographs decides when to stop. The
-# *test* photographs are used once, to report. The split is by whole
-# photographs. Were one photograph cut into training and test crops, the
-# network could remember the colour of *this* wall, and the test would not
-# notice. The five campus photographs in the test list are those that the
-# toolbox's author put into a folder named `holdout`. They are easy ones,
-# though: the same campus, the same afternoon.
+# [*validation*](notation.md#words) photographs decides which epoch's
+# weights are kept ([*early stopping*](notation.md#words)) and which
+# settings are chosen. The *test* photographs are used once, to report. The
+# split is by whole photographs. If crops of one photograph were in both,
+# the network could memorise its colours, and the test would not show it
+# (*data leakage*). The five campus photographs in the test list are those
+# that the toolbox's author put into a folder named `holdout`. They are easy
+# ones, though: the same campus, the same afternoon.
 
-# %% mystnb={"figure": {"caption": "The five campus photographs of the test list (top) over training photographs taken a moment before or after (bottom). No photograph appears twice, but places do: results on this small set say how well a network colorizes photographs of the same places, which the paper calls training and testing on similar images. Chapter 7 tests on other kinds of photographs too.", "name": "fig-neighbours"}, "image": {"alt": "Five pairs of small photographs, one above the other: brick building, brick and sandstone building, tree on a lawn, palms, palms with a concrete building. Each pair shows the same place from another angle."}}
+# %% mystnb={"figure": {"caption": "The five campus photographs of the test list (top) over training photographs taken a moment before or after (bottom). No photograph appears twice, but places do: results on this small set say how well a network colorizes photographs of the same places, which the paper calls training and testing on similar images. [Chapter 7](07-replication.ipynb) tests on other kinds of photographs too.", "name": "fig-neighbours"}, "image": {"alt": "Five pairs of small photographs, one above the other: brick building, brick and sandstone building, tree on a lawn, palms, palms with a concrete building. Each pair shows the same place from another angle."}}
 def stems(photographs):
     return [Path(name).stem for name in photographs.names]
 
@@ -136,19 +144,15 @@ with tempfile.TemporaryDirectory() as folder:
 
 # %% [markdown]
 # A folder that has split folders keeps them: `train`, `Validation`,
-# `test2017` and other usual names, also inside each class folder. `colorlib
-# train` says in a line what it found, what it left out and why, and which
-# photographs are near-gray.
+# `test2017` and other usual names, also inside each class folder.
 
 # %% [markdown]
 # ## A catalogue
 #
-# Data sets that the library knows by name are entries of a table,
-# `colorlib/data/catalogue.toml`: what it is, from where, under which
-# licence, with which checksum, divided by which rule. The lists and rules
-# are published with the library; the photographs are not ours to pass on.
-# `colorlib data` prints the table and what is here, `colorlib download
-# NAME` fetches a set from its publisher and verifies it.
+# The library knows some data sets by name: `colorlib/data/catalogue.toml`
+# has the source, licence, checksum and split of each. The photographs are
+# not ours to pass on. `colorlib data` prints the table and what is here,
+# `colorlib download NAME` fetches a set from its publisher and verifies it.
 
 # %% tags=["hide-input"]
 figures.table(
@@ -164,18 +168,15 @@ figures.table(
 )
 
 # %% [markdown]
-# What could be had decides what can be asked. *Open country* itself is here
-# only as thumbnails, in `open-country-64`. At 256 pixels there are a few
-# hundred photographs a class. Where there are tens of thousands, they are
-# small: Tiny ImageNet's have 64 pixels, those of MiniPlaces 128, *squeezed*
-# to a square by their publishers, so that in a photograph of 4:3
-# everything is a quarter narrower than it was. A network does not mind;
-# an eye may, and a network that is trained on them is given squeezed
-# photographs only.
+# Of *open country*, this page measures only thumbnails, `open-country-64`.
+# At 256 pixels there are a few hundred photographs a class. The larger sets
+# have smaller photographs: Tiny ImageNet's have 64 pixels, those of
+# MiniPlaces 128, *squeezed* to a square by their publishers, so that in a
+# photograph of 4:3 everything is a quarter narrower.
 #
-# `imagenet64` is divided by a rule that anyone can run again: the published
-# names in the order of their MD5, the first 60,000 of the training part to
-# train on; 500 and 2,000 of the validation part to validate and to test.
+# `imagenet64` is split by the MD5 of the published names: the first 60,000
+# of the training part for training; of the validation part, 500 for
+# validation and 2,000 for testing.
 
 # %%
 entry = data.data_sets()["imagenet64"]
@@ -210,7 +211,7 @@ figures.mean_colours({
 
 # %% tags=["hide-input"]
 figures.table(
-    ("", "test photos", "kinds told apart", "spread of embeddings",
+    ("", "test photos", "inception score", "spread of embeddings",
      "spread of mean colours", "mean chroma", "near-gray"),
     (
         (f"`{name}`", f"{found['photographs']:,}",
@@ -222,24 +223,24 @@ figures.table(
             for name, about in measured.items()
         )
     ),
-    "How broad test photographs are. Kinds told apart: the *inception "
-    "score* on at most 400 photographs, by the ImageNet classifier of "
-    "chapter 4, which is shown gray (1: all the same to it). Spreads: "
-    "root mean squared distance from the centre, of its answers and of "
-    "mean colours, these in Lab units like chroma. Near-gray: mean "
-    "chroma below 3.",
+    "How broad test photographs are. The *inception score* on at most "
+    "400 photographs, by the ImageNet classifier of "
+    "[chapter 4](04-fusion.ipynb), which is shown gray (1: all the "
+    "same to it). Spreads: root mean squared distance from the centre, "
+    "of its answers and of mean colours, these in Lab units like "
+    "chroma. Near-gray: mean chroma below 3.",
     "tbl-breadth",
 )
 
 # %% [markdown]
-# In content the order is as expected: the classifier tells two or three
-# kinds of photographs apart in *open country* and *coast*, seven in
-# `landscapes`, fifteen in `places`, over twenty in `imagenet64` and
-# `everyday`. In colour there is no such order. The mean colours of *coast*
-# are spread the widest, those of `places` the least: a beach at noon and
-# the same beach at dusk differ more than a kitchen and a street. So a narrow
-# data set is not one with few colours. What may make it easier is that the
-# same things have the same colours in it. Chapter 7 asks the networks.
+# In content the order is as expected: the inception score is two to three
+# for *open country* and *coast* (on 50 photographs only, which lowers it),
+# seven for `landscapes`, fifteen for `places`, over twenty for `imagenet64`
+# and `everyday`. In colour there is no such order. The mean colours of
+# *coast* are spread the widest, those of `places` the least. So narrow
+# content does not mean few colours. What may make it easier is that the
+# same things have the same colours in it. [Chapter 7](07-replication.ipynb)
+# asks the networks.
 #
 # ## Near-duplicates
 #
@@ -259,10 +260,9 @@ for name, bits in (("copies of a third of the size", apart[same]),
     print(f"{name}: {bits.min()} to {bits.max()} bits differ")
 
 # %% [markdown]
-# Few different bits alone prove little: a sky over a plain gets lighter at
-# the same places as another sky over another plain. So the hash proposes
-# (at most 10 bits differ), and the photographs decide: their gray
-# thumbnails of 16 x 16 must correlate by 0.98.
+# Two different photographs of sky over a plain can have similar hashes. So
+# the hash proposes pairs (at most 10 bits differ), whose gray thumbnails of
+# 16 x 16 must then correlate by 0.98.
 
 # %%
 for name, found in measured.items():
@@ -290,19 +290,13 @@ print("samples          ", len(breadth.near_duplicates(test, train)),
 # *Reshape* could mean squeezing a 3:2 photograph into a square. We keep
 # proportions: the shorter side is resized, the middle is cut out.
 #
-# The first of the two versions is for the ImageNet classifier of chapter 4.
-# Three channels, so in colour? In another place the paper calls it
-# "224x224x1 RGB" (section 3.1). The classifier must be shown gray: its
-# answer is handed to the network that is to predict the colours, and from a
-# colour photograph that answer would give some of them away. A photograph
-# that was gray from the start has none to give. Chapter 4 measures the
-# leak.
+# The version with three channels is for the ImageNet classifier of [chapter
+# 4](04-fusion.ipynb), which shows why it must be gray nevertheless.
 #
-# Decoding and resizing a photograph anew in every epoch would keep a GPU
-# waiting. `data.pack` does both once, with all cores, and writes one file
-# of bytes that is mapped into memory: an epoch decodes nothing, and 60,000
-# photographs take no more memory than 300, because only the rows of the
-# current batch are read. What was interrupted goes on where it was.
+# Decoding and resizing a photograph in every epoch would keep a GPU
+# waiting. `data.pack` does both once and writes one *memory-mapped* file:
+# only the rows of the current batch are read, so 60,000 photographs take no
+# more memory than 300.
 
 # %%
 pixels = train.pixels
@@ -365,14 +359,14 @@ figures.grid({
 })
 
 # %% [markdown]
-# On the photographs it is taken from, the mean colour is the best constant
-# there is for squared error, and averages of many colours are dull. The
-# paper will report results of "very low saturation or [...] biased towards
-# brown color" (section 5): that is what squared error asks of a network
-# that does not recognise the photograph. Chapter 6 returns to it.
+# On the training photographs, no constant has a lower squared error than
+# the mean colour, and the mean of many colours is dull. The paper reports
+# results of "very low saturation or [...] biased towards brown color"
+# (section 5). [Chapter 6](06-why-brown.ipynb) asks how far the squared
+# error explains that.
 
 # %% [markdown]
-# ## Summary
+# ## What to remember
 #
 # - The paper's photographs cannot be named; ours can, down to the byte.
 # - Split by whole photographs; choose on the validation list, report on the
@@ -383,6 +377,34 @@ figures.grid({
 #   bytes does not find them all.
 # - Pack once, read without decoding.
 # - Gray and mean colour are what every network has to beat.
+
+# %% [markdown]
+# ## Three questions
+#
+# **1.** Why are there two lists besides the training photographs,
+# validation and test?
+#
+# :::{dropdown} Answer
+# Epochs and settings are chosen on the validation photographs, so the
+# validation loss is biased low. Nothing is chosen on the test photographs.
+# :::
+#
+# **2.** Two files differ in every byte. Can one of them still be a copy of
+# the other, and how would you find it?
+#
+# :::{dropdown} Answer
+# Yes: resized, or compressed again. A perceptual hash proposes pairs whose
+# gray thumbnails get lighter at the same places; the thumbnails themselves
+# decide.
+# :::
+#
+# **3.** A network reaches the loss of *mean colour* on test photographs, to
+# three figures. What has it learned?
+#
+# :::{dropdown} Answer
+# By this number, nothing that one constant colour would not give. That is
+# why the trivial baselines stand beside every loss in this book.
+# :::
 
 # %% [markdown]
 # ## Exercises
@@ -398,8 +420,8 @@ figures.grid({
 # print(train.names[order[0]], train.names[order[-1]])
 # ```
 #
-# Closest is one with hardly any colour of its own, farthest the one that is
-# full of a single colour: squared errors grow with the square of chroma.
+# Closest is one of low chroma, farthest a flower bed of high chroma:
+# squared errors grow with the square of chroma.
 # :::
 #
 # **2.** Why is `mean colour` computed from the *training* photographs,

@@ -9,11 +9,21 @@
 # %% [markdown]
 # # 3 An encoder and a decoder
 #
-# *What you will be able to do:* follow a photograph's L through the
-# network, layer by layer, and back to a and b; say what batch normalisation
-# and initialisation do for it, and see it; read the loss in Lab units;
-# train the network on real photographs and judge it by others. *Runs in*
-# about a minute and a half on two CPU cores.
+# This chapter builds the network that all later ones add to, the paper's
+# baseline: an encoder makes a small map of a photograph's lightness, and a
+# decoder enlarges it to colours. Then we train it.
+#
+# *After this chapter you can* follow a photograph's L through the network,
+# layer by layer, and back to a and b; say what batch normalisation and
+# initialisation do for it, and see it; read the loss in Lab units; train
+# the network on real photographs, tell learning from overfitting, and judge
+# it by photographs that it was not trained on.
+#
+# *To run it*: [open it on
+# Colab](https://colab.research.google.com/github/colorlib/attention-colorization/blob/main/book/03-encoder-decoder.ipynb),
+# where its first cell installs the library; or `pip install
+# git+https://github.com/colorlib/attention-colorization` with Python 3.11
+# or newer. It takes about a minute and a half on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
@@ -43,7 +53,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from colorlib import data, lab, metrics, networks, training, zoo
-from colorlib.book import figures
+from colorlib.book import diagrams, figures
 from colorlib.pipeline import predict
 
 # %% [markdown]
@@ -57,22 +67,22 @@ from colorlib.pipeline import predict
 # > decoder network process, in order to increase the size of the image, we
 # > use upscaling of the image. (section 3.4)
 #
-# *What we had to guess:* every number. The paper gives no layer sizes for
-# its baseline and refers to a network that is no encoder-decoder at all
-# (its reference 3). We take the encoder and decoder of Deep Koalarization
-# (arXiv 1712.03400), on which the paper's final model builds, so that the
-# later chapters change one thing at a time.
+# *What we had to guess:* the layers. The paper gives no layer sizes for its
+# baseline and refers to a network that is no encoder-decoder (its reference
+# 3). We take the encoder and decoder of Deep Koalarization
+# ([arXiv:1712.03400](https://arxiv.org/abs/1712.03400)), on which the
+# paper's final model builds, so that the later chapters change one thing at
+# a time.
 #
-# *Seq2Seq* promises more than there is: nothing here is read or written
-# in sequence. It is a network of convolutions that first shrinks the
-# picture and then enlarges it.
+# *Seq2Seq* is a misnomer: nothing here is a sequence.
 
 # %% [markdown]
 # ## Down and up, on a toy
 #
-# A 3x3 convolution that moves two pixels at a time halves the picture: a
-# stride does the work of pooling, with weights that are learned.
-# Upsampling repeats pixels; a convolution after it smooths the steps.
+# A *strided convolution*, one that moves two pixels at a time, halves the
+# picture: it does the work of pooling, with learned weights.
+# *Nearest-neighbour upsampling* repeats pixels; a convolution after it can
+# smooth the steps.
 
 # %%
 picture = torch.arange(64.0).view(1, 1, 8, 8)
@@ -97,12 +107,13 @@ for channels, stride in networks.PaperEncoder.LAYERS:
 
 # %% [markdown]
 # So each position of the small map has a receptive field of 75 x 75 pixels,
-# and 256 numbers to describe it. Of the 64 x 64 pixels of this page's
-# crops, it covers all for a position in the middle, and two fifths for one
-# in a corner; of a photograph of 256 x 256 it covers less than a tenth.
-# This decides how much a prior (chapter 4) or attention (chapter 5) can
-# still add. (The paper speaks of a "latent space vector"; it is a map, with
-# a place for every eight by eight pixels.)
+# and 256 numbers to describe it. For a position in the middle it covers all
+# of a 64 x 64 crop, as used on this page; for one in a corner, two fifths.
+# Of a photograph of 256 x 256 it covers less than a tenth. A prior
+# ([chapter 4](04-fusion.ipynb)) or attention ([chapter
+# 5](05-attention.ipynb)) can add what lies outside. (The paper speaks of a
+# "latent space vector"; it is a map, with a place for every eight by eight
+# pixels.)
 
 # %% [markdown]
 # ## The modules
@@ -119,18 +130,8 @@ for part in (networks.conv, networks.PaperEncoder,
 # What a photograph of 256 x 256 pixels, the paper's size, becomes on its
 # way:
 
-# %%
-network = networks.build("baseline").eval()
-head = network.head
-x = torch.zeros(1, 1, 256, 256)
-with torch.no_grad():
-    for layer in (*network.encoder, *network.decoder,
-                  head.last, head.output, head.upsample):
-        x = layer(x)
-        name = type(layer).__name__
-        if name != "Tanh":
-            name = name.replace("Sequential", "convolution")
-            print(f"{name:12} {tuple(x.shape[1:])}")
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Every layer of the encoder, the decoder and the head, and the shape of what it returns. Each bar is as wide as the layer's map, and its height grows with the root of the channels. Through the encoder the map becomes smaller and channels become more; the decoder goes the other way.", "name": "fig-diagram-encoder-decoder"}, "image": {"alt": "A column of bars that become narrow and high through the convolutions of the encoder, and wide and flat again through those of the decoder; tanh and a last enlargement give ab. Beside each bar stand the layer and its shape."}}
+diagrams.encoder_decoder("baseline", size=256)
 
 # %%
 def count(module):
@@ -210,8 +211,9 @@ with torch.no_grad():
         print(f"{name:7}", " ".join(f"{s:8.2g}" for s in sizes[::2]))
 
 # %% [markdown]
-# The small weights lose the signal, Xavier loses nine tenths of it, He less
-# than half. (Zeros that pad the border take a little each time.)
+# From the 1st to the 7th convolution, the small weights lose the signal,
+# Xavier nine tenths of it, He less than half. (Zeros that pad the border
+# take a little each time.)
 
 # %% [markdown]
 # ## Batch normalisation
@@ -264,14 +266,14 @@ print(f"by hand {(3**2 + 4**2) / 2 / 128**2:.6f}, mse_loss {loss:.6f}")
 print(f"in Lab units {metrics.rmse_in_lab(loss):.2f}")
 
 # %% [markdown]
-# A difference of 2 or 3 units is just visible when two patches lie side by
-# side. Remember chapter 2: gray is off by about 17 units.
+# The *just noticeable difference* of two patches side by side is a distance
+# of 2 or 3 units. Gray is off by about 17 units per channel ([chapter
+# 2](02-photographs.ipynb)).
 #
-# What is the loss of a network that has learned nothing yet? The paper says
-# Xavier and leaves the *gain* open, a factor on the weights. In the last
-# layer it sets the scale of the first outputs. Plain Xavier (gain 1) gives
-# a large output scale, saturated random colours; at a tenth of it the
-# network starts near gray:
+# The paper says Xavier and leaves the *gain* open, a factor on the weights.
+# In the last layer it sets the *output scale*, how large the first outputs
+# are. Gain 1 gives saturated random colours; with gain 0.1 the network
+# starts near gray:
 
 # %%
 photos = data.pack(data.photos("samples", "train"), 64)
@@ -297,8 +299,11 @@ for gain in (1.0, 0.1):
 # > that, we train the model over a very small amount of images and try to
 # > overfit it. (section 4.1)
 #
-# Good advice, and a good place to see what batch normalisation does: the
-# same network, a quarter as wide, on four photographs, with and without.
+# A network *overfits* when its loss on the photographs that it is trained
+# on falls and its loss on others does not. Here that is wanted: if the
+# network cannot memorise four photographs, the code probably has a mistake.
+# We train it at a quarter of full width, with and without batch
+# normalisation.
 
 # %%
 wanted = ("flowers4.png", "road.png", "walls-l.png", "tomato_35.png")
@@ -347,12 +352,12 @@ figures.grid({
 # %% [markdown]
 # ## Then train on more photographs
 #
-# Now the validation photographs matter, and 32 photographs to learn from
-# are few. A network that is shown them again and again memorises them,
-# unless each visit shows something new: another part of the photograph at
-# another scale, its mirror image, another exposure. This is [*data
-# augmentation*](notation.md#words). It leaves colours as they are, so the
-# targets remain true.
+# Now overfitting is to be avoided, and the validation photographs matter. A
+# network that is shown 32 photographs again and again memorises them.
+# [*Data augmentation*](notation.md#words) delays this: each visit shows
+# another part of the photograph at another scale, its mirror image, another
+# exposure. It leaves a and b of each pixel as they are, so the targets
+# remain true.
 #
 # > Further we try to choose the learning rate to start out and realise
 # > that the learning rate of 0.001 was giving the best results. We chose
@@ -361,7 +366,7 @@ figures.grid({
 # So: Adam, 0.001. This is the library's step of training: given the target
 # `ab`, the network returns its loss; `backward` computes the gradient;
 # `optimizer`, which is Adam, changes the weights. (Skip `embedding` until
-# chapter 4, and `share` until you have several GPUs.)
+# [chapter 4](04-fusion.ipynb), and `share` until you have several GPUs.)
 
 # %%
 print(inspect.getsource(training.update))
@@ -407,7 +412,7 @@ history = training.fit(
 )
 print(*sorted(file.name for file in run.glob("[!.]*")))
 
-# %% mystnb={"figure": {"caption": "The live run: loss on the training photographs and on the validation photographs. Dashed and dotted: the trivial baselines, gray and mean colour, on the same validation photographs.", "name": "fig-live-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: the training loss falls steadily. Right: the validation loss falls below the dashed line for gray and the dotted line for mean colour, then levels off."}}
+# %% mystnb={"figure": {"caption": "The live run: loss on the training photographs and on the validation photographs. Dashed and dotted: the trivial baselines, gray and mean colour, on the same validation photographs.", "name": "fig-live-curves"}, "image": {"alt": "Two panels with a shared logarithmic axis. Left: the training loss falls steadily. Right: the noisy validation loss falls below the dashed line for gray, dips below the dotted line for mean colour, and ends between the two."}}
 baselines_val = metrics.trivial_baselines(
     packed["train"], packed["val"]
 )
@@ -417,11 +422,13 @@ figures.loss_curves(history, baselines_val)
 # The two panels do not measure the same: left altered crops, while the
 # weights move; right whole photographs, with the weights at the epoch's
 # end. The paper shows the left panel only (its figures 5 and 6). A network
-# that memorised its training photographs would look just as good there. On
-# the right the curve is noisy, since six photographs are few, and it levels
-# off; so the run folder keeps the weights of the epoch that did best there,
-# and those we use from here on. Because the six have now been used to
-# choose, results are reported on ten others, the test photographs.
+# that overfits would look just as good there. On the right the curve is
+# noisy, and only its best epochs lie below mean colour. It stops improving
+# while the left one falls: from there on, more training is overfitting. So
+# we keep the weights of the epoch with the lowest validation loss. This is
+# [*early stopping*](notation.md#words) in its simplest form: training runs
+# to its end. Because the six photographs have now been used to choose,
+# results are reported on ten others, the test photographs.
 
 # %% [markdown]
 # ## Where the same network ends up
@@ -478,7 +485,7 @@ figures.grid({
 # %% [markdown]
 # Look at the pictures before you trust the number. The live network,
 # trained on these 32 photographs and nothing else, has learned that leaves
-# are rather green; it adds wrong stains of green, orange or red (which,
+# are rather green. It adds wrong stains of green, orange or red (which ones
 # depends on the machine that trained it), and has not learned that skies
 # are blue. The shipped weights were trained on more skies, and predict them
 # blue; leaves near the camera are olive, duller than the photograph's;
@@ -489,7 +496,7 @@ figures.grid({
 # apart.
 
 # %% [markdown]
-# ## Summary
+# ## What to remember
 #
 # - Three strides make a map of an eighth of the photograph's size; nearly
 #   all weights sit in the encoder that makes it.
@@ -503,6 +510,34 @@ figures.grid({
 # - Few photographs need data augmentation: other scales, mirror images,
 #   exposures.
 # - Next to every loss stand two trivial baselines: gray and mean colour.
+
+# %% [markdown]
+# ## Three questions
+#
+# **1.** A 3x3 convolution with stride 2 is followed by a 3x3 convolution
+# with stride 1. What is the receptive field of a position of the result?
+#
+# :::{dropdown} Answer
+# The first has 3 x 3. A step of the second is two pixels wide, and it adds
+# one step on each side: $3 + 2 \cdot 2 = 7$, so 7 x 7.
+# :::
+#
+# **2.** The training loss falls from epoch to epoch, the validation loss
+# rises. What is this called, and what helps?
+#
+# :::{dropdown} Answer
+# Overfitting. Keep the weights of the best epoch (early stopping), augment
+# the photographs, or find more of them.
+# :::
+#
+# **3.** Why does a low loss on four photographs show that the code works,
+# and nothing else?
+#
+# :::{dropdown} Answer
+# The network has memorised them. So gradients flow, and a and b end up
+# where they belong. Whether it has learned anything about other
+# photographs, only other photographs tell.
+# :::
 
 # %% [markdown]
 # ## Exercises

@@ -9,12 +9,21 @@
 # %% [markdown]
 # # 4 Fusing a global prior
 #
-# *What you will be able to do:* ask an ImageNet classifier what a gray
+# To know that grass is green, a network has to recognise grass. This
+# chapter lends the baseline the knowledge of a classifier that was trained
+# on a million photographs, and asks whether the network uses it.
+#
+# *After this chapter you can* ask an ImageNet classifier what a gray
 # photograph shows, and demonstrate that colour would leak the answer; check
 # the fusion layer by hand and say what it amounts to; recognise a common
 # mistake of preprocessing by one number; train a network with and without
-# the prior and find out whether it uses it. *Runs in* about a minute on two
-# CPU cores.
+# the prior and find out whether it uses it.
+#
+# *To run it*: [open it on
+# Colab](https://colab.research.google.com/github/colorlib/attention-colorization/blob/main/book/04-fusion.ipynb),
+# where its first cell installs the library; or `pip install
+# git+https://github.com/colorlib/attention-colorization` with Python 3.11
+# or newer. It takes about a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
@@ -41,7 +50,7 @@ import torch
 from torch.nn import functional as F
 
 from colorlib import data, lab, metrics, networks, priors, training
-from colorlib.book import figures
+from colorlib.book import diagrams, figures
 
 # %% [markdown]
 # ## What the paper says
@@ -60,27 +69,29 @@ from colorlib.book import figures
 # > will use some convolutional kernels to this product so that we get an
 # > output of appropriate size. (section 3.5)
 #
-# *What it says:* each position of the encoder's map has a receptive field
-# of 75 x 75 pixels. A second network, trained to tell a thousand kinds of
-# things apart, is given the whole photograph. Its answer, one vector, goes
-# to every position of the encoder's map.
+# *What it says:* a second network, trained to classify images, is given the
+# whole photograph. Its output, one vector, goes to every position of the
+# encoder's map.
 #
-# *What we had to guess:* what the classifier is shown, which of its
-# outputs is "this output", how often is "a few times", and which kernels.
-# Deep Koalarization (arXiv 1712.03400), from which the fusion comes, repeats
-# the vector once for every position and uses 1x1 kernels; so do we.
+# *What we had to guess:* what the classifier is shown, which of its outputs
+# is "this output", how often is "a few times", and which kernels. Deep
+# Koalarization ([arXiv:1712.03400](https://arxiv.org/abs/1712.03400))
+# repeats the logits once for every position and uses 1x1 kernels, after
+# Iizuka et al. (2016); so do we.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fusion. The prior turns the whole gray photograph into one vector, the embedding e; repeated at every position, it is joined to the encoder's map h, and a 1x1 convolution mixes both.", "name": "fig-diagram-fusion"}, "image": {"alt": "Two ways lead down from the gray photograph. Left, the encoder makes a map; right, the photograph is resized, a frozen classifier makes an embedding of it, and that is repeated at every position. Both are joined, and a convolution leads to the decoder."}}
+diagrams.fusion("fusion", size=256)
 
 # %% [markdown]
 # ## What a classifier recognises in a gray photograph
 #
-# The paper's Inception-ResNet-v2 has to be fetched from the site where
-# timm, the library of classifiers used here, keeps its weights. So that
-# this page needs no download, the default is a smaller classifier whose
-# weights come as an ordinary package: EfficientNet-Lite2 (hence `weights
-# None` below: no file is needed). Both were trained on photographs in
-# colour. We show it four, in gray as our network will use it, and in
-# colour. Its answer, a thousand numbers called *logits*, one a class, is
-# the [*embedding*](notation.md#words) of the photograph.
+# The weights of the paper's Inception-ResNet-v2 have to be downloaded by
+# timm, the library of classifiers used here. So that this page needs no
+# download, the default is a smaller classifier, EfficientNet-Lite2, whose
+# weights come as a package (`weights None` below). Both were trained on
+# photographs in colour. We show EfficientNet-Lite2 four photographs, in
+# gray and in colour. Its output, a thousand *logits*, one for each class,
+# is the [*embedding*](notation.md#words) of the photograph.
 
 # %%
 prior = priors.Prior()
@@ -106,31 +117,30 @@ def top_classes(logits, top=3):
             for best in priors.classes(logits, top)]
 
 
-# %% mystnb={"figure": {"caption": "Four training photographs and the three ImageNet classes that the classifier finds likeliest: in gray (top) and in colour (bottom).", "name": "fig-prior-classes"}, "image": {"alt": "Four photographs in gray, above the same four in colour, with three class names and probabilities below each. Palace: palace in both. Rocks: stone wall in gray, undecided in colour. Tomatoes: picket fence, pot, barrow in gray; pot in colour. Tulips: barrow, tricycle, plow in gray; hip, bell pepper, pot in colour."}}
+# %% mystnb={"figure": {"caption": "Four training photographs and the three ImageNet classes that the classifier finds likeliest: in gray (top) and in colour (bottom).", "name": "fig-prior-classes"}, "image": {"alt": "Four photographs in gray, above the same four in colour, with three class names and probabilities below each. An apartment house: palace in both. Rocks: stone wall in gray, undecided in colour. Tomatoes: picket fence, pot, barrow in gray; pot in colour. Tulips: barrow, tricycle, plow in gray; hip, bell pepper, pot in colour."}}
 figures.sheet(
     torch.cat((figures.gray(some), some)),
     top_classes(in_gray) + top_classes(in_colour), columns=4,
 )
 
 # %% [markdown]
-# It knows a palace by its shape, and a wall of stones better in gray. The
-# tomatoes and tulips lose their first choice without colour; what remains
-# are guesses at what stands in gardens: fence, barrow, tricycle. ImageNet
-# has no class for much that these photographs show, so do not ask whether
-# the names are right. What the fusion layer gets is all thousand numbers,
-# and "garden things, not a building" is a hint about colour.
+# It calls the apartment house a palace with and without colour, and is
+# surer of the stone wall in gray. For the tomato plant and the tulips its
+# first choice changes. ImageNet has no class for much that these
+# photographs show, but the names need not be right: the fusion layer is
+# given all thousand numbers, and "garden things, not a building" is a hint
+# about colour.
 
 # %% [markdown]
 # ## Why gray: the leak
 #
 # "224x224x1 RGB" can be read as gray in three channels or, as section 3.6
-# suggests (chapter 2), as the colour photograph itself. Suppose it were the
-# latter. We turn all hues of one photograph in the plane of a and b, by a
-# quarter, a half and three quarters of a circle. (Its chroma is halved
-# first, or a screen could not show many of the turned colours, and clipping
-# them would change L, too.) L stays the same, so the encoder cannot notice.
-# Does the embedding? (`prior.see` shows the classifier a picture as it is;
-# only this page calls it.)
+# suggests ([chapter 2](02-photographs.ipynb)), as the colour photograph
+# itself. To test the second reading, we turn all hues of one photograph in
+# the plane of a and b by 90, 180 and 270 degrees. L stays the same, so the
+# encoder's input does not change. Does the embedding? (The chroma is halved
+# first, to keep the turned colours in the gamut. `prior.see` shows the
+# classifier a picture in colour.)
 
 # %%
 def turned(photo, degrees):
@@ -161,12 +171,12 @@ figures.sheet(hues, [
 ], columns=4)
 
 # %% [markdown]
-# If the classifier is given the colours, another colouring takes the
-# embedding most of the way to another photograph. A fusion layer would be
-# handed a hint of the very hue that it is to predict. It could do well in
-# training, and on any test that shows the classifier the colours again, and
-# fail on a photograph that never had any. So a `Prior` is called with L and
-# nothing else, and the library calls it in no other way.
+# If the classifier is given the colours, turning the hues changes the
+# embedding by about three quarters of the mean distance between two
+# photographs. The fusion layer would be given a hint of the hue that is to
+# be predicted: *target leakage*. Such a network could do well in training
+# and in tests, and fail on a photograph that never had colours. So a
+# `Prior` is called with L and nothing else.
 
 # %% [markdown]
 # ## The fusion layer, on a toy
@@ -194,10 +204,10 @@ by_hand = 1 * 2 - 1 * 6 + 2 * 10 + 3 * 10 + 1 * -1
 print("by hand", by_hand, "- the layer", fused[0, 0, 1, 0].item())
 
 # %% [markdown]
-# Only the first three terms depend on the position. The last two,
-# $3 \cdot 10 + 1 \cdot (-1)$, are the same everywhere. So the fusion layer
-# is a 1x1 convolution of the map plus a *bias that the photograph
-# chooses*:
+# Only the first three terms depend on the position. The last two, $3 \cdot
+# 10 + 1 \cdot (-1)$, are the same everywhere. So the fusion layer is a 1x1
+# convolution of the map plus a *conditional bias*, one that depends on the
+# photograph:
 #
 # $$
 # \text{ReLU}(W_h h_{y,x} + W_e e + b)
@@ -220,12 +230,13 @@ print("the module mixes what is joined:",
       torch.allclose(fusion(h, e), fusion.mix(joined), atol=1e-5))
 
 # %% [markdown]
-# It can say "this is a garden: greener, everywhere". It cannot say where.
-# That is left to the map, or to the attention of chapter 5.
+# The prior can tell which colours are likely, not where they belong. That
+# is left to the map, or to the attention of [chapter
+# 5](05-attention.ipynb).
 #
-# How much does it cost? Deep Koalarization has an embedding of 1001
-# numbers, the thousand classes and one for "none of them", and no batch
-# normalisation; timm's classifiers leave out that one.
+# How many weights does it add? Deep Koalarization has an embedding of 1001
+# numbers, the thousand classes and a *background* class, and no batch
+# normalisation; timm's classifiers have no background class.
 
 # %%
 def weights(module):
@@ -259,9 +270,8 @@ print(f"{'all':8}", *(f"{weights(n):10,}" for n in (original, ours)))
 # VGG (`"mean"`). A widely copied tutorial calls a function made for 0 to
 # 255 on pixels from 0 to 1 (`"trap"`): all photographs become nearly black.
 #
-# One number shows it: the standard deviation of a logit over photographs,
-# in the mean over all logits. If the embedding is to tell photographs
-# apart, it has to vary.
+# One number shows the last mistake: the standard deviation of a logit over
+# photographs, averaged over all logits.
 
 # %%
 L, _ = lab.normalize(photographs.lab())
@@ -290,21 +300,17 @@ figures.lines(
 # it gets next to nothing from its prior. The paper does not say enough to
 # know whether it is affected.
 #
-# The paper's own words are a subtler mistake here. The spread looks normal,
-# since contrast more than a hundred times too strong still differs from
-# photograph to photograph; but not one first choice is that of the right
-# preprocessing. A small spread of logits proves a mistake; a normal one
-# proves nothing.
+# Subtracting the mean, as the paper writes, is a mistake for these
+# classifiers, too. The spread looks normal, but not one first choice is
+# that of the right preprocessing. So a small spread points to a mistake,
+# and a normal one does not rule it out.
 
 # %% [markdown]
 # ## Embeddings, computed once
 #
-# The classifier is frozen, so its answer about a photograph never changes.
-# To compute it in every epoch would be a waste. `priors.embed` computes it
-# once. Training mirrors photographs at random, so the mirror images of the
-# training photographs have embeddings, too. The answers go to a file whose
-# name is a hash of the photographs, the classifier's weights and its
-# settings.
+# The classifier is frozen, so `priors.embed` computes each embedding once
+# and keeps it in a file. Training mirrors photographs at random, so the
+# mirror images of the training photographs have embeddings, too.
 
 # %%
 packed = {}
@@ -336,10 +342,9 @@ print("computed again, the same:", np.array_equal(again, plain))
 # %% [markdown]
 # ## What the prior predicts by itself
 #
-# Before a network is trained with the prior, a third trivial baseline. It
-# needs no network of ours: find the training photograph whose embedding is
-# nearest, and predict *that* photograph's mean colour everywhere. It uses
-# the kind of photograph, and nothing of what is where.
+# A third trivial baseline is *nearest-neighbour* regression: find the
+# training photograph whose embedding is nearest, and predict its mean
+# colour everywhere. It uses the kind of photograph only.
 
 # %%
 mean = lab.normalize(packed["train"].lab())[1].mean(dim=(2, 3))
@@ -362,18 +367,18 @@ for name, loss in baselines_val.items():
     print(f"{name:12} {loss:10.5f}  {baselines_test[name]:.5f}")
 
 # %% [markdown]
-# In both columns its loss is below that of mean colour. Which photographs a
-# gray one resembles says something about its colours.
+# In both columns its loss is below that of mean colour: here similar
+# embeddings go with similar colours.
 #
 # ## With and without, live
 #
-# Now the network of chapter 3, `baseline`, against the same network with a
-# prior, `fusion`: a quarter of full width, the same photographs, crops,
-# order and number of steps. Both are judged after the last epoch, not after
-# their best: choosing would use up the six validation photographs, and
-# these curves are noisy. From one seed the library draws encoder and
-# decoder first, so both networks start with the same ones; only the fusion
-# layer is new.
+# Now the network of [chapter 3](03-encoder-decoder.ipynb), `baseline`,
+# against the same network with a prior, `fusion`: a quarter of full width,
+# the same photographs, crops, order and number of steps. Both are judged
+# after the last epoch, not after their best: choosing would use up the six
+# validation photographs, and these curves are noisy. From one seed the
+# library draws encoder and decoder first, so both networks start with the
+# same ones; only the fusion layer is new.
 
 # %%
 SCALE = "seconds"  # "minutes": full width, on a Colab GPU
@@ -416,10 +421,9 @@ for network in trained.values():
 figures.compare_losses(histories, baselines_val)
 
 # %% [markdown]
-# Does the network use its prior at all? There is a simple test: give every
-# test photograph the embedding of *another* test photograph, the one before
-# it in the list. If nothing changes, the prior is ignored; if the loss
-# rises, it is used.
+# Does the network use its prior at all? We give every test photograph the
+# embedding of *another* one (*permutation importance*). If nothing changes,
+# the prior is ignored; if the loss rises, it is used.
 
 # %% tags=["nbval-ignore-output"]
 test = packed["test"]
@@ -475,10 +479,10 @@ figures.grid(
 #   its test loss rises to about that of gray, or above.
 # - *It is quick.* Before the validation curve of `baseline` has settled,
 #   that of `fusion` lies below mean colour. But it lies there from the
-#   first epoch on and gains nothing, while the training curve falls. And
-#   what it has reached is about what the nearest photograph's mean colour
-#   reaches without any network. By the loss, then, it need not have learned
-#   more from the prior than the kind of photograph.
+#   first epoch on and hardly falls, while the training curve does. It ends
+#   near the loss of the nearest photograph's mean colour. By the loss, the
+#   network need not have learned more from the prior than the kind of
+#   photograph.
 # - *The pictures agree.* Neither column is good. `baseline` leaves stains
 #   of colour on lawn and sky. `fusion` has fewer and paler ones, by
 #   caution: it leaves most of a photograph nearly gray, and keeps colour
@@ -487,14 +491,10 @@ figures.grid(
 #   ease, so part of the lower training loss can come from memorising the
 #   colours that go with each. The left panel alone, the only kind of curve
 #   that the paper shows, could not tell.
-# - *It does not decide whether the prior helps.* One seed, six and ten
-#   photographs of much the same places, a minute of training. With two
-#   other seeds, fusion was ahead again on training and validation
-#   photographs; on the test photographs once, and once level. And chapter 3
-#   trained the same baseline for more than three times as long, at 64
-#   pixels, kept its best epoch, and passed mean colour as well; what a
-#   prior is worth to a network that has had its time takes longer runs and
-#   more photographs to measure.
+# - *It does not decide whether the prior helps.* This is one seed, a minute
+#   of training, and few photographs to judge by. [Chapter
+#   7](07-replication.ipynb) has three seeds and thousands of test
+#   photographs.
 
 # %% [markdown]
 # ## What we decided
@@ -513,29 +513,52 @@ figures.grid(
 # | "some convolutional kernels" | 1x1, to as many channels as the encoder's map has | |
 # :::
 #
-# Why logits? Softmax turns them into probabilities, of which a few are
-# large and hundreds are practically zero: on a gray photograph, where the
-# first choice is often wrong, much of the rest is worth having. Pooled
-# features are what the logits are made from; they hold more detail and no
-# longer stand for classes.
+# Why logits? Softmax turns them into probabilities, hundreds of them
+# practically zero; on a gray photograph, where the first choice can be
+# wrong, the rest is worth having. Pooled features, from which the logits
+# are computed, do not stand for classes.
 #
-# If timm's hub cannot be reached, `priors.Prior(name=...)` says so in one
-# sentence. It never goes on with random weights, which would train without
-# an error and mean nothing.
 
 # %% [markdown]
-# ## Summary
+# ## What to remember
 #
 # - A frozen classifier is given the gray photograph and describes it in a
 #   thousand numbers; given colour, it would leak the answer.
-# - The fusion layer adds to the encoder's map a bias that the photograph
-#   chooses: the same at every position.
+# - The fusion layer adds a bias that depends on the photograph and is the
+#   same at every position.
 # - Pixels prepared in the wrong way raise no error. Look at the spread of
 #   the embeddings, and at the classifier's own answers.
 # - A frozen network is run once; its answers are kept in a file.
-# - Live, the network uses its prior and gains from it at once; so does a
-#   lookup of the nearest photograph. Without that trivial baseline the gain
-#   would have looked like more than it is.
+# - Live, the network uses its prior, but its loss is near that of the
+#   nearest photograph's mean colour.
+
+# %% [markdown]
+# ## Three questions
+#
+# **1.** The classifier was trained on photographs in colour. Why is it
+# nevertheless shown gray ones?
+#
+# :::{dropdown} Answer
+# From a colour photograph its answer depends on the very colours that are
+# to be predicted: a leak. A photograph that was gray from the start could
+# not give that hint, and the network would fail on it.
+# :::
+#
+# **2.** The fusion layer adds the same numbers at every position. What can
+# the prior tell the network, then, and what not?
+#
+# :::{dropdown} Answer
+# What kind of photograph it is, so which colours are likely in it. Not
+# where they belong: that is left to the map.
+# :::
+#
+# **3.** A network with a prior has a lower loss than one without. How do
+# you find out whether it uses the prior?
+#
+# :::{dropdown} Answer
+# Give each photograph the embedding of another one. If the loss rises, the
+# prior is used; if not, it is ignored.
+# :::
 
 # %% [markdown]
 # ## Exercises
@@ -595,8 +618,7 @@ figures.grid(
 # :::{dropdown} Solution
 # Set `seed` and `epochs` in the cell that begins with `SCALE` and run from
 # there. With two other seeds, fusion was ahead on training and validation
-# photographs again, on the test photographs once. Chapter 7 has three seeds
-# on more photographs.
+# photographs again, on the test photographs once, and once level.
 # :::
 #
 # **5.** Give `Prior` the paper's classifier at its own size. (This one

@@ -9,12 +9,23 @@
 # %% [markdown]
 # # 5 Attention
 #
-# *What you will be able to do:* read the paper's three equations and
-# correct their slips; compute attention weights by hand; say why scores are
-# scaled, and what attention costs in weights and in memory; train a network
-# with attention against one without and against a control with as many
-# weights; map what a position of a photograph attends to. *Runs in* about a
-# minute and a half on two CPU cores.
+# This chapter is about the step that the paper adds to its sources: before
+# the decoder, every position of the map may collect what it needs from all
+# other positions. What exactly is computed, what does it cost, and does a
+# position use what it could get?
+#
+# *After this chapter you can* read the paper's three equations and correct
+# their slips; compute attention weights by hand; translate them into
+# queries, keys and values; say why scores are scaled, and what attention
+# costs in weights and in memory; train a network with attention against one
+# without and against a control with as many weights; map what a position of
+# a photograph attends to.
+#
+# *To run it*: [open it on
+# Colab](https://colab.research.google.com/github/colorlib/attention-colorization/blob/main/book/05-attention.ipynb),
+# where its first cell installs the library; or `pip install
+# git+https://github.com/colorlib/attention-colorization` with Python 3.11
+# or newer. It takes about a minute and a half on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
@@ -37,9 +48,10 @@ import inspect
 import math
 
 import torch
+from torch.nn import functional as F
 
 from colorlib import data, lab, metrics, networks, priors, training
-from colorlib.book import figures, widgets
+from colorlib.book import diagrams, figures, widgets
 
 # %% [markdown]
 # ## What the paper says
@@ -80,21 +92,22 @@ from colorlib.book import figures, widgets
 # %% [markdown]
 # ## The slips, one by one
 #
-# The equations are those of Luong, Pham and Manning (arXiv 1508.04025)
-# for translating sentences. Carried over to images, three things in them
-# are open or wrong, and so are two of the paper's claims about them.
+# The equations are those of Luong, Pham and Manning
+# ([arXiv:1508.04025](https://arxiv.org/abs/1508.04025)) for translating
+# sentences. For images, three things in them are open or wrong, and two of
+# the paper's claims about them are wrong.
 #
 # **`score` is never defined.** Luong et al. offer three: *dot*, *general*
 # and *concat*, which {eq}`eq-score` below spells out. The library has all
 # three; *general* is the default.
 #
-# **The indices are swapped.** In the first equation a bar marks the
-# target, $\bar{h}_t$; in the second it marks the source, $\bar{h}_s$. And
-# the sum runs over $\bar{h}_{s'}$, the place where the target stood. Read
-# so that the bar marks targets there, the weights sum to one over all
-# *targets* of a source. The words above ask for a distribution over the
-# elements of the *source*, for each element of the output. We follow the
-# words; the equation as written can be had by `softmax="targets"`.
+# **The indices are swapped.** In the first equation a bar marks the target,
+# $\bar{h}_t$; in the second it marks the source, $\bar{h}_s$. If the bar
+# marks targets in the first, its sum over $\bar{h}_{s'}$ runs over
+# *targets*: for each source, the weights sum to one over all of them. The
+# words above ask for a distribution over the elements of the *source*, for
+# each element of the output. We follow the words; `softmax="targets"` gives
+# the equation as written.
 #
 # **$h_t$ and $\bar{h}_s$ are not defined for images.** In a translator,
 # $h_t$ is the state of a recurrent decoder at the word $t$. Nothing here
@@ -150,9 +163,8 @@ print(f"attention adds {added:,}, "
       f"{added / count(fusion):.1%} more")
 
 # %% [markdown]
-# The claim is refuted by counting: attention is put on top of fusion, it
-# replaces nothing, and $W_a$ and $W_c$ have to be learned as well. What it
-# costs to compute, we will see below.
+# Counting refutes the claim: attention replaces nothing in fusion, and
+# $W_a$ and $W_c$ have to be learned as well.
 
 # %% [markdown]
 # ## The equations, corrected
@@ -183,6 +195,9 @@ print(f"attention adds {added:,}, "
 # \end{cases}
 # $$ (eq-score)
 
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Attention, from two maps to the attention vector at every position. Shapes beside the arrows are positions x channels, or targets x sources.", "name": "fig-diagram-attention"}, "image": {"alt": "Arrows lead from the fused map and the encoder's map down to the scores, their softmax, which gives the attention weights, and the context, a weighted sum of the encoder's map. The context is joined with the fused map and becomes the attention vector, which goes to the decoder."}}
+diagrams.attention("attention", size=256)
+
 # %% [markdown]
 # ## Three positions, by hand
 #
@@ -204,9 +219,10 @@ print("first target:", ", ".join(f"{8 * w:.3f}/8" for w in alpha[0]))
 print(f"its context, second channel: {(alpha @ h_bar[0])[0, 1]:.3f}")
 
 # %% [markdown]
-# The second target is zero, scores everything alike and gets uniform
-# weights. The third, twice the first, squares the exponentials, 1, 4, 25,
-# and gets sharper weights. Below it, the same as the paper writes it:
+# The second target is zero, so its scores are equal and its weights
+# uniform. The third is twice the first: its exponentials are squared, 1, 4
+# and 25, and its weights sharper. Below, the same with the paper's equation
+# as written:
 
 # %%
 written = networks.Attention(2, "dot", scaled=False, softmax="targets")
@@ -220,10 +236,11 @@ for name, module in (("as intended", dot), ("as written", written)):
     print("  ", columns, "  sums over targets")
 
 # %% [markdown]
-# As written, the weights of the third target sum to far more than one,
-# those of the second to about a half: a context is then no average of the
-# sources, and its size depends on the scores of the *other* targets. No
-# error is raised, which is why such a slip can survive.
+# This is why the weights have to sum to one over *sources*: then a context
+# is a weighted average of what the sources hold. As written, the weights of
+# the third target sum to far more than one, those of the second to about a
+# half. Such a context is no average, and its size depends on the scores of
+# the *other* targets.
 
 # %% [markdown]
 # ## The module
@@ -236,10 +253,10 @@ print(inspect.getsource(networks.Attention))
 # %% [markdown]
 # ### The scores
 #
-# Four channels, two targets, three sources, at random, and each score
-# once more by hand for the second target and the third source, straight
-# from {eq}`eq-score`. The library keeps *concat*'s $W_a$ in two halves,
-# since $W_a [h_t; \bar{h}_s] = W_t h_t + W_s \bar{h}_s$.
+# Four channels, two targets and three sources, at random. Each score is
+# also computed by hand, for the second target and the third source. The
+# library keeps *concat*'s $W_a$ in two halves, since $W_a [h_t; \bar{h}_s]
+# = W_t h_t + W_s \bar{h}_s$.
 
 # %%
 random = torch.Generator().manual_seed(0)
@@ -265,18 +282,19 @@ with torch.no_grad():
 # %% [markdown]
 # ### Why the scores are divided by $\sqrt{C}$
 #
-# A dot product adds $C$ terms. If they are independent, its spread grows
-# with $\sqrt{C}$, and with 256 channels the largest of many scores is far
-# above the rest: the softmax begins nearly saturated, and then hardly any
-# gradient flows to the scores. Dividing by $\sqrt{C}$ removes the growth
-# (Vaswani et al., arXiv 1706.03762). Luong et al. and the paper do not
-# divide.
+# A dot product adds $C$ terms. If they are independent with mean zero, its
+# standard deviation grows with $\sqrt{C}$. With 256 channels the largest
+# score is far above the rest, the softmax is nearly saturated, and hardly
+# any gradient flows to the scores. Dividing by $\sqrt{C}$ removes the
+# growth (Vaswani et al.,
+# [arXiv:1706.03762](https://arxiv.org/abs/1706.03762)). Luong et al. and
+# the paper do not divide.
 #
-# *Entropy* tells how evenly the weights are spread: 1, as a share of the
-# most there can be, if they are uniform; 0 if only one position counts. We
-# want it for untrained networks of full width on the ten test photographs.
-# `Colorizer.attended` gives the weights. (These networks are in training
-# mode: batch normalisation takes its statistics from the ten photographs.)
+# *Entropy* tells how evenly the weights are spread. As a share of its
+# maximum it is 1 for uniform weights and 0 if only one position counts.
+# Here it is for untrained networks of full width on the ten test
+# photographs. (In training mode, batch normalisation takes its statistics
+# from these ten.)
 
 # %%
 def entropy(alpha):
@@ -318,26 +336,71 @@ for score in ("dot", "general", "concat"):
 
 # %% [markdown]
 # Unscaled, *dot* and *general* begin nearly saturated. *concat* does not,
-# since tanh keeps its terms small, and would do without the division.
-# Scaled, all three begin close to uniform weights over the photograph, and
-# have to learn what to attend to.
+# since tanh keeps its terms small. Scaled, all three begin close to uniform
+# weights.
+
+# %% [markdown]
+# ## Queries, keys and values
 #
-# ### Two ways to the same numbers
+# Today the same parts have other names. A target asks with a *query*. Each
+# source answers with a *key*; query times key is the score. The sources'
+# *values* are averaged. With one query, key or value a row,
 #
-# {eq}`eq-weights` writes all weights down. When only the context is
-# wanted, *dot* and *general* go through torch's
-# `scaled_dot_product_attention`, which need not keep them. Both ways must
-# agree:
+# $$
+# \text{attention}(Q, K, V) =
+# \text{softmax}\left(\frac{Q K^\top}{\sqrt{C}}\right) V.
+# $$ (eq-qkv)
+#
+# Luong's *general*, once scaled, is a case of it. The queries are the
+# $h_t$, the keys $W_a \bar{h}_s$, the values the $\bar{h}_s$ as they are.
+# So torch's own function computes it, and need not keep the weights:
 
 # %%
 torch.manual_seed(0)
 h, h_bar = torch.randn(2, 300, 64), torch.randn(2, 300, 64)
-for score in ("dot", "general"):
-    module = networks.Attention(64, score)
-    with torch.no_grad():
-        written_out = module.weights(h, h_bar) @ h_bar
-        gap = (module.context(h, h_bar) - written_out).abs().max()
-    print(f"{score:8} agree within 1e-5: {gap.item() < 1e-5}")
+module = networks.Attention(64, "general")
+with torch.no_grad():
+    query, key, value = h, module.W_a(h_bar), h_bar
+    today = F.scaled_dot_product_attention(query, key, value)
+    luong = module.weights(h, h_bar) @ h_bar
+print("the same context:", torch.allclose(today, luong, atol=1e-5))
+
+# %% [markdown]
+# Five things are different in a network of today.
+#
+# - *All three are learned.* Queries, keys and values each have a matrix.
+#   Luong's single $W_a$ does the work of two of them, since $h_t^\top
+#   W_q^\top W_k \bar{h}_s$ is a score of the kind *general*.
+# - *Several heads.* The channels are divided among heads, and each head has
+#   its own softmax. So one position can attend to several places for
+#   different reasons.
+# - *A residual path.* The context is *added* to the position's vector, $x +
+#   W c$. Luong's {eq}`eq-output` replaces that vector. With a sum, training
+#   can begin with a network without attention ([chapter
+#   8](08-better-colours.ipynb)), and the gradient can bypass attention.
+# - *Position.* An average does not tell where its terms come from.
+#   Transformers add a *positional encoding* to each vector; below,
+#   coordinates do this.
+# - *Self-attention.* Queries, keys and values come from one map. Here the
+#   targets are the fused map and the sources are the encoder's, two maps of
+#   the same photograph: that is called *cross-attention*.
+#
+# Four heads in the notation of the cell above: 64 channels become four
+# times 16, and each target has four distributions over the sources instead
+# of one. The number of multiplications stays the same.
+
+# %%
+def by_head(x, heads=4):
+    """(B, T, C) -> (B, heads, T, C / heads)."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+q, k, v = by_head(query), by_head(key), by_head(value)
+alpha = (q @ k.transpose(-1, -2) / math.sqrt(16)).softmax(dim=-1)
+print("queries", tuple(q.shape), "weights", tuple(alpha.shape))
+heads = alpha @ v
+print("as torch computes it:", torch.allclose(
+    heads, F.scaled_dot_product_attention(q, k, v), atol=1e-5))
 
 # %% [markdown]
 # ## What it costs
@@ -359,12 +422,12 @@ for side in (64, 128, 256, 512):
 
 # %% [markdown]
 # All of it comes on top of what fusion computes, so "more computationally
-# efficient" does not hold either. And that is the price at an eighth of
-# the photograph's size; over single pixels, the entries would be
-# $8^4 = 4096$ times as many. (A fast way that never keeps $\alpha$ saves
-# the memory, not the multiplications.) It is also why "image of any sizes
-# and aspect ratio" (abstract) needs care: the library predicts a and b at
-# a working size and enlarges them, while L keeps every detail.
+# efficient" does not hold either. This is the price on maps of an eighth of
+# the photograph's width. Over single pixels there would be $8^4 = 4096$
+# times as many entries. (*FlashAttention* never stores $\alpha$: it saves
+# memory, not multiplications.) It is also why "image of any sizes and
+# aspect ratio" (abstract) needs care: the library predicts a and b at a
+# working size and enlarges them, while L keeps every detail.
 
 # %% [markdown]
 # ## Coordinates
@@ -373,13 +436,13 @@ for side in (64, 128, 256, 512):
 # > with the raw image as input, this has known to help in translation
 # > according to recent studies. [13] (section 1)
 #
-# A convolution does the same thing everywhere: but for the padding at the
-# border, it has no way to know that it is at the top of a picture, where
-# skies are. Two more input channels tell it (Liu et al., arXiv 1807.03247).
-# *What we had to guess:* only the input gets them; x and y run from -1 to
-# 1; no third channel for the distance from the centre. While training on
-# crops, as below, they are those of the crop, which is a photograph of its
-# own to the network.
+# A convolution does the same everywhere (it is *translation equivariant*).
+# But for the padding at the border, it cannot know that it is at the top,
+# where skies are. Two more input channels tell it (Liu et al.,
+# [arXiv:1807.03247](https://arxiv.org/abs/1807.03247)). *What we had to
+# guess:* only the input gets them; x and y run from -1 to 1; no third
+# channel for the distance from the centre. In training on crops, as below,
+# they are those of the crop.
 
 # %%
 print(inspect.getsource(networks.AddCoords))
@@ -389,10 +452,7 @@ print("y down:  ", y[:, 0].tolist())
 
 # %% [markdown]
 # They cost two more input channels of the first convolution, $2 \cdot 9
-# \cdot 64$ weights at full width. For attention they do something more:
-# {eq}`eq-context` is a sum, and a sum does not know where its terms come
-# from. Shuffle the positions of the source, here the 300 random ones of
-# three cells above, and nothing changes:
+# \cdot 64$ weights at full width. For attention they do something more. {eq}`eq-context` is a sum, so it is *permutation invariant*: shuffle the 300 sources of the section on queries, and nothing changes:
 
 # %%
 placed = networks.build("attention", coordinates=True)
@@ -411,9 +471,7 @@ print("context of shuffled sources is the same:",
 # trained on the same photographs, with the same prior and coordinates, for
 # as long: *fusion*; *attention* of the kind *general* on top of it; and a
 # *control* with the same layers in which a position's context is $W_a
-# \bar{h}_t$, so that in this step no position attends to another. The same
-# seed gives all the same first weights where they have the same layers, and
-# the same crops in the same order. All are judged after the last epoch; the
+# \bar{h}_t$, so that in this step no position attends to another. With the same seed, layers that they share start from the same weights, and the crops are the same. All are judged after the last epoch; the
 # best epoch of each is printed too.
 
 # %%
@@ -484,29 +542,22 @@ print("test, all within a quarter of each other:",
       max(tested.values()) < 1.25 * min(tested.values()))
 
 # %% [markdown]
-# The control has the lowest training loss, attention the highest. After the
-# last epoch the order on the validation photographs is the reverse, and on
-# the test photographs another one again: fusion, attention, control, in
-# steps of about equal size. At their best epochs the three are close
-# together, all far below mean colour. With this seed the training loss,
-# which is all that the paper plots, would have named the wrong network;
-# whether attention or plain fusion is the right one depends on the
-# photographs, and one seed cannot tell it from chance.
+# The control has the lowest training loss, attention the highest. On
+# validation and test photographs the order is another one. At their best
+# epochs the three are close together, all below mean colour. So the
+# training loss, all that the paper plots, does not tell which network is
+# better on other photographs.
 #
-# *What this can show:* all three train, and the order by training loss need
-# not be the order on new photographs. *What it cannot show:* whether
-# attention colours unseen photographs better. Thirty-two photographs to
-# learn from, sixteen to judge by, and half a minute each are too few. And
-# at 64 pixels, where a receptive field of the encoder has 75 x 75,
-# attention has little to add from outside it. Chapter 7 has more
-# photographs, more seeds and larger pictures.
+# This page cannot show whether attention colorizes other photographs
+# better: it has one seed and few photographs, and at 64 pixels a receptive
+# field of 75 x 75 leaves little outside. [Chapter 7](07-replication.ipynb)
+# has more seeds and more and larger photographs.
 #
 # ## What a position attends to
 #
-# The weights of {eq}`eq-weights` are numbers between positions, so they can
-# be drawn. Of the network that has just been trained we take two test
-# photographs and two positions in each: one in the sky and one on the lawn;
-# one in a tree's crown and one on the lawn.
+# The weights of {eq}`eq-weights` can be drawn. From the attention network
+# just trained we draw them for two positions in each of two test
+# photographs: sky and lawn, tree and lawn.
 
 # %%
 alpha = weights(trained["attention"], test)
@@ -527,8 +578,8 @@ figures.attention(
 )
 
 # %% [markdown]
-# Four positions are few. Below are all of the first photograph's: click
-# one, or move the sliders, and see what it attends to.
+# Below are all positions of the first photograph: click one, or move the
+# sliders.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 widgets.attention(
@@ -538,12 +589,11 @@ widgets.attention(
 )
 
 # %% [markdown]
-# A single map is easy to over-interpret. When one processor had trained
-# this network, the sky position attended to a band of sky beside it, which
-# is just what one would hope. When another had, from the same seed and with
-# sums rounded otherwise, it attended to anything but the sky. The position
-# on the lawn does not attend to lawns either: its map is much like the
-# other's. Four maps show no rule, so we measure.
+# A single map is easy to over-interpret. In a network trained on one
+# processor, the sky position attended to a band of sky beside it. In one
+# trained from the same seed on another, which rounds sums otherwise, it
+# attended to anything but the sky. The map of the lawn position is much
+# like that of the sky position. Four maps show no rule, so we measure.
 #
 # How much do the weights of two positions differ? The [*total variation
 # distance*](notation.md#words) of two distributions is half the sum of
@@ -554,13 +604,12 @@ widgets.attention(
 # \tfrac12 \sum_{s=1}^S \lvert \alpha_{ts} - \beta_{ts} \rvert
 # $$ (eq-tv)
 #
-# It is 0 if they are the same, at most 1. Below, its mean over all
-# positions of each test photograph: first to uniform weights, then to the
-# mean of all positions of the same photograph; before training, in an
+# It is 0 if they are the same, at most 1. Below is its mean over all
+# positions of each test photograph: the distance to uniform weights, then
+# to the mean of all positions. Each is given before training, in an
 # *untrained copy* with the same initialisation, and after it. (The copy's
-# batch normalisation is given the averages of the training photographs, as
-# if it had been trained.) The last column compares each map of the trained
-# network with the untrained copy's own.
+# batch normalisation is given the averages of the training photographs.)
+# The last column compares the trained maps with the untrained copy's.
 
 # %% tags=["nbval-ignore-output"]
 def total_variation(alpha, beta):
@@ -593,41 +642,68 @@ print("trained, to the mean less than half as far as to uniform:",
             < from_uniform["trained"] / 2).all()))
 
 # %% [markdown]
-# Three things. Most of the difference from uniform weights is shared by all
-# positions of a photograph: attention is nearly one average of the
-# photograph for all of them, a second global vector beside the prior's. So
-# it was from the start: the untrained copy differs from uniform by a
-# similar amount, in most photographs by more, and its maps would be as easy
-# to over-interpret. And training has changed what all attend to (the last
-# column), far more than how positions differ from each other. That is not
-# what "distinguish better between the objects inside the images" (abstract)
-# promises.
+# Most of the difference from uniform weights is shared by all positions of
+# a photograph. All of them get nearly the same average, a second global
+# vector beside the prior's. The untrained copy differs from uniform weights
+# by a similar amount, so its maps would be as easy to over-interpret.
+# Training has changed what all positions attend to (the last column), far
+# more than how they differ from each other. That is not what "distinguish
+# better between the objects inside the images" (abstract) promises.
 #
-# That is a finding about one small network, trained for less than a minute.
-# Whether longer training and more photographs change that, the function
-# above can measure. Nor do weights explain a colour: they say from where a
-# context was collected, not what the decoder made of it.
+# This is one small network, trained for less than a minute; [chapter
+# 7](07-replication.ipynb) measures large ones. And attention weights do not
+# explain a colour: they show where a context comes from, not what the
+# decoder makes of it.
 
 # %% [markdown]
-# ## Summary
+# ## What to remember
 #
 # - The paper's attention is Luong's, with a score left open, indices
 #   swapped and a recurrent decoder that is not there; corrected, it is a
 #   softmax over the encoder's positions for each position of the fused map.
 # - As written, the weights sum to one over targets, and a context is no
 #   average.
-# - Attention adds weights and multiplications; the claim that it saves
-#   them is refuted by counting.
-# - Scores are divided by $\sqrt{C}$, or the softmax begins nearly
+# - Attention adds weights and multiplications; it saves none.
+# - In today's words: queries, keys and values, one head, no residual path.
+#   Scores are divided by $\sqrt{C}$, or the softmax begins nearly
 #   saturated.
-# - The number of entries of $\alpha$ grows with the square of the number
-#   of positions.
-# - The fair comparison has two rows: fusion alone, and a control with as
-#   many weights. Live, with one seed, the control has the lowest training
-#   loss and the highest test loss; at their best epochs the three are close.
+# - The number of entries of $\alpha$ grows with the square of the number of
+#   positions.
+# - A fair comparison needs fusion alone, and a control with as many
+#   weights. Live, with one seed, the control has the lowest training loss
+#   and the highest test loss.
 # - All positions of a photograph attend to nearly the same places, and they
 #   did before training: draw the maps of an untrained copy before you
 #   interpret those of a trained one.
+
+# %% [markdown]
+# ## Three questions
+#
+# **1.** Over what do the attention weights of one target sum to one, and
+# why?
+#
+# :::{dropdown} Answer
+# Over the sources. Then the context is a weighted average of the sources,
+# whatever the other targets score. If they sum to one over targets, as in
+# the paper's equation, a context may be much larger for one target than for
+# another.
+# :::
+#
+# **2.** A network with attention has a lower loss than one without. Which
+# third network do you need before you credit it to attention?
+#
+# :::{dropdown} Answer
+# A control with as many weights in the same places, in which no position
+# attends to another. A gain that the control has too is not due to
+# attention.
+# :::
+#
+# **3.** What are query, key and value in Luong's *general*?
+#
+# :::{dropdown} Answer
+# The query is the target $h_t$, the key is $W_a \bar{h}_s$, the value is
+# $\bar{h}_s$ itself.
+# :::
 
 # %% [markdown]
 # ## Exercises

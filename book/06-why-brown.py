@@ -9,10 +9,20 @@
 # %% [markdown]
 # # 6 Why brown?
 #
-# *What you will be able to do:* say which colour a squared error asks for
-# when several are possible, and work it out; find the brown in photographs;
-# tell what each metric rewards, and find cases where it rewards the wrong
-# thing. *Runs in* a quarter of a minute on two CPU cores.
+# The paper's photographs come out dull and brownish, and the same networks
+# do the same here. This chapter shows that the loss asks for dull colours,
+# and which metrics reward the wrong picture.
+#
+# *After this chapter you can* say which colour a squared error asks for
+# when several are possible, and work it out; find that colour in
+# photographs; tell what each metric rewards, and find cases where it
+# rewards the wrong thing.
+#
+# *To run it*: [open it on
+# Colab](https://colab.research.google.com/github/colorlib/attention-colorization/blob/main/book/06-why-brown.ipynb),
+# where its first cell installs the library; or `pip install
+# git+https://github.com/colorlib/attention-colorization` with Python 3.11
+# or newer. It takes a quarter of a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
@@ -54,47 +64,41 @@ from colorlib.pipeline import predict
 # network.
 
 # %% [markdown]
-# ## A tulip that may be red or yellow
+# ## An apple that may be red or green
 #
-# Suppose a network is given a tulip in gray. Of the tulips of this
-# lightness that it was trained on, half were red and half yellow. What
-# should it predict? Its loss, the mean squared error, is for a predicted
-# colour $c$
+# Suppose a network is given an apple in gray. Of the apples of this
+# lightness that it was trained on, half were red and half green. What
+# should it predict? For a predicted colour $c$, the mean squared error is
 #
 # $$
 # \tfrac12 \lVert c - \text{red} \rVert^2
-# + \tfrac12 \lVert c - \text{yellow} \rVert^2,
+# + \tfrac12 \lVert c - \text{green} \rVert^2,
 # $$ (eq-two-colours)
 #
-# which is least at the mean of the two: orange, which none of these tulips
-# has. And if a third of the tulips is violet? The mean of all three loses
-# nearly half of its chroma, its distance from gray.
+# which is least at the mean of the two, a colour that none of these apples
+# has:
 
 # %%
-tulips = torch.tensor(  # a and b of three colours
-    [[60.0, 40.0], [0.0, 70.0], [30.0, -45.0]]
-)
-names = ("red", "yellow", "violet")
-two, three = tulips[:2].mean(dim=0), tulips.mean(dim=0)
-for name, ab in zip((*names, "mean of two", "mean of three"),
-                    (*tulips, two, three), strict=True):
+apples = torch.tensor([[60.0, 40.0], [-50.0, 40.0]])  # a and b
+mean = apples.mean(dim=0)
+for name, ab in zip(("red", "green", "mean"), (*apples, mean),
+                    strict=True):
     a, b = ab.tolist()
-    print(f"{name:14} a {a:3.0f}  b {b:3.0f}  chroma {ab.norm():.0f}")
+    print(f"{name:6} a {a:3.0f}  b {b:3.0f}  chroma {ab.norm():.0f}")
 
-# %% mystnb={"figure": {"caption": "Three colours of one lightness, the mean of the first two, and the mean of all three.", "name": "fig-tulips"}, "image": {"alt": "Five plain squares: red, olive yellow, violet, orange brown, and a dull brownish pink."}}
-patches = torch.empty(5, 3, 8, 8)
+# %% mystnb={"figure": {"caption": "Two colours of one lightness, and their mean.", "name": "fig-apples"}, "image": {"alt": "Three plain squares: red, green, and brown."}}
+patches = torch.empty(3, 3, 8, 8)
 patches[:, 0] = 60
-patches[:, 1:] = torch.stack((*tulips, two, three))[:, :, None, None]
-figures.sheet(patches, (*names, "mean of two", "mean of three"),
-              columns=5)
+patches[:, 1:] = torch.stack((*apples, mean))[:, :, None, None]
+figures.sheet(patches, ("red", "green", "mean"), columns=3)
 
 # %% [markdown]
-# Chroma is $\sqrt{a^2 + b^2}$. A mean never has more chroma than the
-# colours it is taken of have on average, and it has less as soon as they
-# differ in hue. So the prediction is duller than the true photographs: not
-# because the network is bad, but because it minimises its loss while the
-# colour is uncertain. Only where the colour is certain is the prediction as
-# vivid.
+# The mean of red and green is brown. Chroma is $\sqrt{a^2 + b^2}$, the
+# distance from gray. A mean never has more chroma than the colours it is
+# taken of have on average, and it has less as soon as they differ in hue.
+# So a network that minimises this loss predicts the *conditional mean* of
+# the colours, which is duller than the photographs wherever the colour is
+# uncertain.
 
 # %% [markdown]
 # ## What photographs are like
@@ -139,10 +143,10 @@ print("between red (0) and green (180), by way of yellow (90):",
 
 # %% [markdown]
 # So the paper is right that the loss asks for dull colours, and that they
-# lie on the side of yellow: all of these means have a positive b, the blue
-# of skies is in the minority at every lightness. But it is not brown that
-# the loss rewards. It rewards the mean of whatever is possible. In these
-# photographs that is olive; in others it may be brown.
+# lie on the side of yellow: all of these means have a positive b, since the
+# blue of skies is in the minority at every lightness. But the loss does not
+# reward brown as such. It rewards the mean of whatever is possible. For
+# apples that is brown; in these photographs it is olive.
 
 # %% [markdown]
 # ## What the metrics reward
@@ -203,28 +207,28 @@ figures.grid({
 # Read the table by columns.
 #
 # - *ab-MSE* and *PSNR* (in dB) put every cautious way, even gray, far
-#   before the vivid wrong one. A squared error rewards caution. (A little
-#   less caution than this network's would be better still by the row
-#   *stronger*, though PSNR disagrees. And *by lightness* does worse than
-#   one mean colour: it has overfitted the training photographs.)
+#   before the vivid wrong one. A squared error rewards caution, though
+#   *stronger* has the same ab-MSE as *network*. (*By lightness* does worse
+#   than one mean colour: its 20 means do not carry over from the training
+#   photographs.)
 # - *SSIM* is high for gray: it compares structure, which is in L, and L is
 #   copied. A paper that reports it for colorization reports mostly that.
-# - *dE00*, a colour difference made after human vision, agrees with the
-#   squared errors about the wrong colours, but finds plain gray closer to
-#   the truth than the mean colour.
+# - *dE00*, CIEDE2000, a colour difference modelled on human vision, agrees
+#   with the squared errors about the wrong colours, but finds plain gray
+#   closer to the truth than the mean colour.
 # - *colourfulness* and *chroma* (predicted over true, the mean of the ten
 #   photographs' ratios) measure nothing but the amount. The wrong colours
 #   are nearly as colourful as the photographs. By colourfulness alone, they
 #   would be best.
 #
-# (The weights are those of chapter 3. Their loss is a little higher here,
-# since photographs of 96 pixels have more detail in their colours than
-# photographs of 64.)
+# (The weights are those of [chapter 3](03-encoder-decoder.ipynb). Their
+# loss is a little higher here, since photographs of 96 pixels have more
+# detail in their colours than photographs of 64.)
 #
-# No single column is what an eye would say. That is why an error *and* an
-# amount of colour belong side by side, as in chapters 7 and 9, and why a
-# network that lowers the one by lowering the other has not been shown to
-# be better.
+# No single column agrees with the eye. So an error *and* an amount of
+# colour belong side by side, as in chapters [7](07-replication.ipynb) and
+# [9](09-your-photographs.ipynb). A network whose error is lower because its
+# colours are weaker has not been shown to be better.
 
 # %%
 order = sorted(scored, key=lambda name: scored[name]["ab_mse"])
@@ -241,33 +245,61 @@ print("nearest to the photographs' colourfulness:",
 # The dullness comes from the loss, so more layers, a prior or attention can
 # only help by making colours more certain: where fewer colours are
 # possible, there is less to average. The other way is another loss. Zhang
-# et al. (arXiv 1603.08511) let a network give a probability to each of 313
-# colours and then choose; adversarial training asks for colours that a
-# second network takes for real. Both predict more vivid colours and make
-# larger errors; both are worse by the squared error. The paper we replicate
-# stays with the squared error. The weights that the tool takes by default do
-# not: they answer with probabilities of colours ([chapter
-# 8](08-better-colours.ipynb)).
+# et al. ([arXiv:1603.08511](https://arxiv.org/abs/1603.08511)) let a
+# network give a probability to each of 313 colours and then choose;
+# adversarial training asks for colours that a second network takes for
+# real. Both aim at more vivid colours and accept a larger squared error.
+# The paper we replicate stays with the squared error. The weights that the
+# tool takes by default do not: they answer with probabilities of colours
+# ([chapter 8](08-better-colours.ipynb)).
 
 # %% [markdown]
-# ## Summary
+# ## What to remember
 #
 # - A squared error asks for the mean of all colours that are possible; a
 #   mean of different hues is dull.
-# - In our photographs, of parks and towns, that mean is olive: the loss
-#   asks for dull colours, and only the photographs make them brown.
+# - The photographs decide which dull colour it is: brown for the apples,
+#   olive for our parks and towns.
 # - Error and amount of colour have to be read together; SSIM says little
 #   about colour.
 
 # %% [markdown]
+# ## Three questions
+#
+# **1.** A network trained by squared error colorizes a car. Cars of this
+# kind are red, blue, green or white. What do you expect, and is it a
+# mistake of the network?
+#
+# :::{dropdown} Answer
+# Something near gray: the mean of colours of many hues. By its loss it is
+# right. It would be a mistake only if the photograph showed which colour it
+# is.
+# :::
+#
+# **2.** A paper reports an SSIM of 0.95 for colorized photographs. What do
+# you compare it with?
+#
+# :::{dropdown} Answer
+# With the SSIM of gray. SSIM compares structure, which is in L, and L is
+# copied.
+# :::
+#
+# **3.** Which two numbers have to stand side by side, and why?
+#
+# :::{dropdown} Answer
+# An error and an amount of colour. The error alone rewards caution, the
+# amount alone rewards colours in the wrong places.
+# :::
+
+# %% [markdown]
 # ## Exercises
 #
-# **1.** In {eq}`eq-two-colours`, let three quarters of the tulips be red.
+# **1.** In {eq}`eq-two-colours`, let three quarters of the apples be red.
 # What is predicted, and what would the *absolute* error $\lVert c -
 # \text{red} \rVert$ ask for?
 #
 # :::{dropdown} Solution
-# The squared error asks for the weighted mean, $a = 45$, $b = 47.5$. The
+# The squared error asks for the weighted mean, $a = 32.5$, $b = 40$. The
 # absolute error asks for the geometric median, which for two points is the
 # one with the greater weight: red itself. A loss without the square is less
 # cautious.

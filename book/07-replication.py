@@ -9,11 +9,21 @@
 # %% [markdown]
 # # 7 The replication
 #
-# *What you will be able to do:* read the paper's two curves and its picture
-# grid beside ours; say for each claim of the paper whether the recorded runs
-# support it, contradict it or cannot tell, and by which number; run any row
-# again with one command. *Runs in* half a minute on two CPU cores: the
-# training has been done before, and its results are read here.
+# This chapter puts the paper's figures beside ours, and tests its claims on
+# test photographs.
+#
+# *After this chapter you can* read the paper's two curves and its picture
+# grid beside ours; say for each claim of the paper whether the recorded
+# runs support it, contradict it or cannot tell, and by which number; say
+# what result would change the verdict on attention; run any row again with
+# one command.
+#
+# *To run it*: [open it on
+# Colab](https://colab.research.google.com/github/colorlib/attention-colorization/blob/main/book/07-replication.ipynb),
+# where its first cell installs the library; or `pip install
+# git+https://github.com/colorlib/attention-colorization` with Python 3.11
+# or newer. It takes half a minute on two CPU cores: the training has been
+# done before, and its results are read here.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
@@ -55,8 +65,9 @@ from colorlib.experiments import claims
 # *What it says:* one figure of pictures, two curves of training loss, and
 # the words "slightly better". *What we had to guess:* which data set the
 # curves come from, how long training went on, how the pictures were chosen.
-# *What we ran:* the networks of chapters 3 to 5, each with three seeds, and
-# every network judged by test photographs, by which nothing was chosen.
+# *What we ran:* the networks of chapters [3](03-encoder-decoder.ipynb) to
+# [5](05-attention.ipynb), each with three seeds, and scored on test
+# photographs, by which nothing was chosen.
 
 # %%
 SCALE = claims.scales()[0]  # the most telling one
@@ -87,14 +98,16 @@ figures.table(
 # few, but at the paper's 256 pixels. The networks have their full width.
 # The rows of the comparison:
 #
-# - *gray* and *mean colour*, the [trivial baselines](notation.md#words), and
-#   a third: *nearest colour* gives each photograph the mean colour of the
-#   training photographs with the nearest embeddings. It needs a prior and no
-#   network. (How many are nearest is chosen on validation photographs.)
-# - *baseline* (chapter 3), *fusion* (chapter 4), *attention* (chapter 5);
+# - *gray* and *mean colour*, the [trivial baselines](notation.md#words),
+#   and a third: *nearest colour* gives each photograph the mean colour of
+#   the $k$ training photographs with the nearest embeddings (*k nearest
+#   neighbours*, $k$ chosen on validation photographs).
+# - *baseline* ([chapter 3](03-encoder-decoder.ipynb)), *fusion* ([chapter
+#   4](04-fusion.ipynb)), *attention* ([chapter 5](05-attention.ipynb));
 # - *control*: attention's layers, but each position attends to itself alone
-#   (chapter 5);
-# - *fusion* and *attention* once more, *with coordinates* (chapter 5).
+#   ([chapter 5](05-attention.ipynb));
+# - *fusion* and *attention* once more, *with coordinates* ([chapter
+#   5](05-attention.ipynb)).
 #
 # The weights of the epoch with the lowest loss on the validation photographs
 # are scored once, on the test photographs.
@@ -116,16 +129,15 @@ figures.compare_seeds(
 
 # %% [markdown]
 # The left panel is the paper's figures 5 and 6: attention's training loss
-# falls far below the baseline's. But *fusion* and *control* fall as far, and
-# in neither of them does a position attend to another. What the three have
-# in common is the prior. A position of the baseline has a receptive field of
-# 75 pixels, less than a third of the photograph's side. With the prior, every
-# position is given a vector that tells one photograph from another, and that
-# is enough to memorise 279 photographs. At 64 pixels, where 75 is the whole
-# photograph, the baseline memorises them as well (chapter 3).
+# falls far below the baseline's. But *fusion* and *control* fall as far,
+# and in neither of them does a position attend to another. All three have
+# the prior. The baseline's receptive field is 75 pixels, less than a third
+# of the photograph's side. The prior gives every position a vector that
+# tells one photograph from another, which can suffice to memorise 279
+# photographs. At 64 pixels, where 75 is the whole photograph, the baseline
+# memorises them as well ([chapter 3](03-encoder-decoder.ipynb)).
 #
-# The right panel shows how little this says about other photographs. From
-# the paper's two figures nobody could have told.
+# The right panel shows how little this says about other photographs.
 
 # %% [markdown]
 # ## The paper's figure 4
@@ -150,18 +162,15 @@ figures.grid({"gray": shown("fusion", "gray")}
              | {"photograph": shown("fusion", "photograph")})
 
 # %% [markdown]
-# Look at the colours. The four networks give nearly the same answer: brown,
-# and not much of it. Reeds and field are tan or olive, hall and ring a
-# pinkish gray. None of them makes the water blue, the ring red or the ivy
-# green. Fusion's reeds are the warmest. Attention's column is no different
-# from the others.
+# The four networks give nearly the same answer: a pale brown. Reeds and
+# field are tan or olive, hall and ring a pinkish gray. None of them makes
+# the water blue, the ring red or the ivy green.
 
 # %% [markdown]
 # ## Test photographs
 #
-# So that data sets can be compared, the error is given in percent of that of
-# *mean colour*: 100 is no better than one colour everywhere. In brackets the
-# lowest and the highest seed.
+# So that data sets can be compared, the error is given in percent of that
+# of *mean colour*: 100 is no better than one colour everywhere.
 
 # %%
 def share(rows, variant):
@@ -183,25 +192,24 @@ figures.table(
 )
 
 # %% [markdown]
-# The nearest photographs' colour is better than one colour for all, by 7 to
-# 18 %; on *imagenet64* it is ahead of the baseline, which does not know what
-# is in a photograph. Every network with the prior is far ahead of it: fusion
-# does more than look up a typical colour.
+# *Nearest colour* beats mean colour by 7 to 18 %, and on *imagenet64* also
+# the baseline, which has no prior. Every network with the prior has a lower
+# error: fusion does more than look up a typical colour.
 #
-# Which of these differences are more than chance? For two networks we take
-# the difference of their errors on each test photograph, and ask how much
-# its mean would vary with other photographs and other seeds. Both variances
-# add up, and Student's t gives a 95 % interval, which is wide where seeds
-# are few (`experiments.estimate` says how). Both networks are judged on
-# the same photographs, so easy and hard ones cancel out.
+# Which of these differences are more than chance? We take the difference of
+# two networks' errors on each test photograph, a *paired* comparison in
+# which easy and hard photographs cancel out. The variance of its mean has
+# two parts, from photographs and from seeds. Student's t gives a 95 %
+# *confidence interval*, which is wide where seeds are few
+# (`experiments.estimate` says how).
 #
 # A claim such as "attention improves the results" then has one of three
 # *verdicts*, by the mean over the three large data sets:
 #
 # - *supported*: the interval lies below zero;
 # - otherwise *contradicted*: it lies above zero, or excludes every gain of
-#   more than 5 %, the *margin*. (A squared error that is 5 % lower is a PSNR
-#   that is 0.2 dB higher. Few would see it.)
+#   more than 5 %, the *margin*. (A squared error 5 % lower is a PSNR 0.2 dB
+#   higher, which we take as too small to matter.)
 # - otherwise *undecided*.
 #
 # Where another number is compared, seed by seed, a claim is supported if it
@@ -238,25 +246,26 @@ for step, name in steps.items():
           f"   {judged[name].verdict:13} {whole.detectable:.0f} %")
 
 # %% [markdown]
-# *The prior helps*, and most where photographs are most varied: a seventh of
-# the error on *imagenet64*. *Attention does not.* What it wins over the
-# baseline, fusion has too, and so has the control. Gains of more than 3 %
-# over fusion are excluded, and hardly any gain over the control is left.
-# *Coordinates do not help* either.
+# *The prior helps.* It takes a seventh of the error on *imagenet64*; on
+# *places* the difference is not told from zero. *Attention adds nothing to
+# it.* Fusion and the control gain as much over the baseline. Gains of more
+# than 3 % over fusion are excluded, and of more than 0.2 % over the
+# control. *Coordinates do not help* either.
 #
-# The last column is the *detectable* effect: what such runs would tell from
-# zero in about four of five tries, a [power](notation.md#words) of 80 %. A
-# gain of 3 % would most likely have been seen. It was not there.
+# The last column is the *minimum detectable effect*: what such runs would
+# tell from zero with a [power](notation.md#words) of 80 %. A gain of 3 %
+# would most likely have been seen.
 
 # %% [markdown]
 # ## What a smaller error is worth
 #
-# [Chapter 6](06-why-brown.ipynb) says that an error has to be read together
-# with the amount of colour, and with what a viewer would recognise. Here are
-# the mean chroma relative to the photographs' own, and the *classifier's
-# gap*: how much of what another ImageNet classifier misses in a gray
-# photograph the predicted colours bring back, 0 % for gray, 100 % for the
-# photographs themselves.
+# An error has to be read together with the amount of colour ([chapter
+# 6](06-why-brown.ipynb)). Here are the mean chroma relative to the
+# photographs' own, and how much of the *classifier's gap* is closed. The
+# gap is the total variation distance between another ImageNet classifier's
+# class probabilities for the gray and for the true photograph. Predictions
+# close 0 % of it if they are gray, 100 % if they are the photographs, and
+# less than 0 % if they mislead the classifier.
 
 # %%
 def worth(rows, variant):
@@ -274,21 +283,20 @@ figures.table(
 )
 
 # %% [markdown]
-# Seven tenths of the chroma or more, and an eighth of the gap at best. The
-# prior doubles what is closed on *landscapes*; everywhere these colours bring
-# little back, and the nearest photographs' colour 3 % at most. (Chroma alone says
-# little: one constant colour has 0.86 on *imagenet64*, since photographs that
-# are nearly gray make the ratio large.) [Chapter
-# 8](08-better-colours.ipynb) looks for more.
+# The four networks have seven tenths of the chroma or more, and close an
+# eighth of the gap at best. The prior doubles what is closed on
+# *landscapes*. (Chroma alone says little: one constant colour has 0.86 on
+# *imagenet64*, since nearly gray photographs make the ratio large.)
+# [Chapter 8](08-better-colours.ipynb) looks for more.
 
 # %% [markdown]
 # ## Narrow against broad
 #
-# Section 3.6 trains on narrow data sets, since broad ones would give "gray
-# or brownish images". *landscapes* and *places* differ in breadth alone.
-# Here each network of fusion is tested on both. The large networks had not
-# been asked for the classifier's gap of the other set; the scale *breadth*,
-# at half the size and half the width, was.
+# The paper trains on narrow data sets (section 3.6), since broad ones would
+# give "gray or brownish images" (section 4.1). *landscapes* and *places*
+# have the same source and size. Here each fusion network is tested on both.
+# For the large networks the gap on the other set was not recorded. The
+# scale *breadth*, at half the size and half the width, has it.
 
 # %%
 breadth = experiments.recorded(experiments.RESULTS, "breadth")
@@ -314,20 +322,21 @@ figures.table(
 )
 
 # %% [markdown]
-# Landscapes are easier, whatever a network was trained on, and easiest for
-# one that was trained on nothing else: *narrow data sets work better* is
-# supported. The price is paid elsewhere: trained on landscapes, a network
-# predicts places hardly better than one constant colour does. Do broad
-# photographs make a network dull? On landscapes, those trained on places have
-# less chroma at the large scale (0.69 against 0.82), and about as much at the
-# small one: undecided.
+# Landscapes are easier for both networks, and easiest for the one trained
+# on nothing else: *narrow data sets work better* is supported. But that
+# network predicts places hardly better than one constant colour does. Do
+# broad data sets make a network dull? On landscapes, networks trained on
+# places have less chroma at the large scale (0.69 against 0.82), and about
+# as much at the small one. The verdict below goes by attention's median
+# chroma on each set's own photographs: undecided.
 
 # %% [markdown]
 # ## How many photographs
 #
-# Would more photographs change it? Fusion once more, at 64 pixels and half
-# width, on a half, a quarter and an eighth of two data sets. Every network
-# is given as many photographs in all, the small sets more often.
+# Would more photographs change it? Here is fusion's *learning curve*, at 64
+# pixels and half width: all, a half, a quarter and an eighth of two data
+# sets. The number of visits is the same, so small sets are visited more
+# often.
 
 # %% mystnb={"figure": {"caption": "Error of fusion on the test photographs in percent of mean colour, by the share of the training photographs. Landscapes: mean of two seeds; imagenet64: one seed.", "name": "fig-amount"}, "image": {"alt": "Two curves over the share of the training photographs. Landscapes falls from 76 at an eighth to 64 at all, nearly straight on this axis at first and flatter later. Imagenet64 falls from 86 at an eighth to 83 at a quarter and stays there."}}
 curve = experiments.recorded(experiments.RESULTS, "learning-curve")
@@ -352,23 +361,23 @@ for name, rows in curve.items():
               f" {mean:+5.1f} % [{low:+.1f}, {high:+.1f}]")
 
 # %% [markdown]
-# On *landscapes* every doubling takes three to four points from the error, and
-# the curve has not become level, though its last step alone is not told from
-# chance by two seeds. On *imagenet64* it is level from a quarter on. There the
-# network is given all photographs once; the large one, twice as wide and
-# trained for three epochs, is at 77 %. (With one seed on each side, an interval
+# On *landscapes* every doubling takes three to four points from the error.
+# The curve is not level yet, though two seeds do not tell its last step
+# from zero. On *imagenet64* it is level from a quarter on. There each
+# photograph of the full set is visited once; the large network, twice as
+# wide and trained for three epochs, is at 77 %. (With one seed, an interval
 # is for photographs alone.)
 
 # %% [markdown]
-# ## Does attention look?
+# ## What attention attends to
 #
-# At 128 pixels the receptive field of a position is three fifths of the
-# photograph's side, so that there is something to attend to. The [total variation
+# At 128 pixels the receptive field is three fifths of the photograph's
+# side, so there is something outside it to attend to. The [total variation
 # distance](notation.md#words) between the weights of one position and the
 # mean of all positions says how far positions attend to different places.
 # The scale *attention-128* adds what the large runs lack: photographs of
-# people, animals and things (*everyday*), the same distance before training,
-# and beside it the residual attention with four heads of [chapter
+# people, animals and things (*everyday*), the same distance before
+# training, and beside it the residual attention with four heads of [chapter
 # 8](08-better-colours.ipynb).
 
 # %%
@@ -399,22 +408,22 @@ figures.table(
 )
 
 # %% [markdown]
-# Attention learns to prefer some places, by a third to two thirds of its
-# weight. But all positions prefer nearly the same places: from position to
-# position about a tenth of the weight moves. On *everyday* that is twice
-# what it was before training, and little. Attention works as a second, learned
-# pooling.
+# The trained weights differ from uniform ones by a third to two thirds. But
+# all positions prefer nearly the same places: from position to position
+# about a tenth of the weight moves, on *everyday* twice as much as before
+# training. Attention works mostly as a second *global pooling*. (The claim
+# that positions differ is supported below, since its threshold is 5 %.)
 #
-# Four heads, which have queries and keys of their own and whose result is
-# added, move five times as much on the same photographs, nearly twice as much
-# as before training. (That network differs in more than its attention.) Whether
-# it lowers the error, chapter 8 cannot tell.
+# With four heads it is five times as much on the same photographs, nearly
+# twice as much as before training. (That network differs in more than its
+# attention.) [Chapter 8](08-better-colours.ipynb) cannot tell whether it
+# lowers the error.
 
 # %% [markdown]
 # ## One change each
 #
-# On *landscapes*, one seed each, which is taken to vary as the network
-# without the change does:
+# *Ablations* on *landscapes*, one seed each. Seeds are taken to vary as
+# those of the network without the change:
 
 # %% mystnb={"figure": {"caption": "One change each, on landscapes: the error minus that of the network without the change, in percent of the latter, with 95 % intervals. Right of zero the change makes it worse.", "name": "fig-ablations"}, "image": {"alt": "Sixteen intervals. SGD, momentum and a rate of 0.01 lie far to the right, red, 50 to 60 per cent worse. All others are gray and cross zero, most of them 30 per cent wide."}}
 rows = runs["landscapes"]
@@ -428,11 +437,10 @@ figures.intervals({"landscapes": changes},
                   "difference of error in percent")
 
 # %% [markdown]
-# Three changes fail, all by the size of their steps: plain SGD and Adam at a
-# rate of 0.01 learn nothing in these ten epochs, momentum little. The others
-# are undecided. One seed against three can show a difference of about a fifth,
-# so whether batch normalisation, strides or Xavier's initialisation matter
-# by less than that is open. More seeds would decide it, not more photographs.
+# Three changes fail: with plain SGD, and with Adam at a rate of 0.01, the
+# network learns nothing in these ten epochs, with momentum little. The
+# others are undecided: one seed against three can show no difference below
+# about a fifth. More seeds would help, not more photographs.
 
 # %% [markdown]
 # ## What small data sets could tell
@@ -461,24 +469,23 @@ for name, claim in ledger.items():
 
 # %% [markdown]
 # Three of the four sets could not have told a gain of a fifth from chance.
-# Two of these verdicts are more than undecided. At 64 pixels every position
-# is given nearly the whole photograph, and attention hardly differs from
-# position to position. And photographs of all kinds made duller predictions
-# than *coast* did; these two sets differ in more than breadth.
+# Two of these verdicts are not undecided. At 64 pixels, where every
+# position is given nearly the whole photograph, attention hardly differs
+# from position to position. And predictions for photographs of all kinds
+# were duller than for *coast*; these two sets differ in more than breadth.
 #
 # The runs are kept under `results/`, with those at twice the size, with
-# augmented training and on another processor. They judge only the claims that
-# the large data sets lack runs for: eight photographs that are to be
-# memorised, optimizers at rates that suit them, and batch normalisation, of
-# which one seed cannot tell. There the loss falls faster at the start with
-# it; after thirty epochs the network without it is lower.
+# augmented training and on another processor. They judge only the claims
+# that the large data sets lack runs for: memorising eight photographs,
+# optimizers at rates that suit them, and batch normalisation. With batch
+# normalisation the loss falls faster at the start; after thirty epochs it
+# is lower without.
 
 # %% [markdown]
 # ## Claim by claim
 #
 # Every claim of the paper with its verdict. Each folds out to the paper's
-# words, the rule as a question, and the numbers. Claims that the large data
-# sets lack runs for are judged by *minutes*. A test judges all of them
+# words, the rule as a question, and the numbers. A test judges all of them
 # again from the files under `results/`.
 
 # %% tags=["hide-input"]
@@ -521,7 +528,23 @@ def fold(name):
 Markdown("\n\n".join(map(fold, ledger)))
 
 # %% [markdown]
-# ## A verdict changes
+# ## What would change the verdict on attention
+#
+# Three results would.
+#
+# - *A lower error than the control's.* If the interval of *attention -
+#   control*, in the mean of the three large data sets, lay below zero, the
+#   claim would be supported.
+# - *A gain where there is more to attend to.* At 256 pixels a receptive
+#   field of 75 pixels is less than a tenth of the photograph. There we have
+#   only *coast*, with 279 training photographs, which decides nothing.
+#   Thousands of that size might.
+# - *Positions that attend to different places.* Lower errors with maps that
+#   are the same for all positions would say that a second global vector
+#   helps, not that attention distinguishes objects.
+#
+# Better looking pictures or a lower training loss would not: both come
+# without attention.
 #
 # Verdicts follow from files. Here attention's errors on *imagenet64* are
 # lowered by a fifth, in memory only:
@@ -537,7 +560,7 @@ for name, claim in ledger.items():
         print(f"{claim['title']}: {judged[name].verdict} -> {now}")
 
 # %% [markdown]
-# ## Summary
+# ## What to remember
 
 # %%
 for verdict in claims.VERDICTS:
@@ -548,8 +571,8 @@ for verdict in claims.VERDICTS:
         print("\n".join(f"  {title}" for title in titles))
 
 # %% [markdown]
-# The prior is what helps. Attention, which the paper adds to its sources,
-# costs weights and wins nothing that its control does not win.
+# The prior helps. Attention costs weights and gains nothing that its
+# control does not gain.
 #
 # To run a row again, delete its folder and say
 #
@@ -558,6 +581,35 @@ for verdict in claims.VERDICTS:
 # ```
 #
 # On a processor of the same kind the tables come out the same.
+
+# %% [markdown]
+# ## Three questions
+#
+# **1.** The error of network A minus that of B is -1 %, with an interval
+# from -4 to +2 %. The claim is that A is better. The margin is 5 %. What is
+# the verdict?
+#
+# :::{dropdown} Answer
+# Contradicted. The interval does not lie below zero, and it excludes every
+# gain of more than 5 %. Were its lower end at -7 %, it would be undecided.
+# :::
+#
+# **2.** What is the classifier's gap, and what do 0 % and 100 % mean?
+#
+# :::{dropdown} Answer
+# What an ImageNet classifier says of a gray photograph differs from what it
+# says of the photograph in colour. The gap is that difference. A colorized
+# photograph closes 0 % of it if the classifier is as far off as in gray,
+# and 100 % if it says the same as of the true colours.
+# :::
+#
+# **3.** The training loss with attention falls far below the baseline's.
+# Why is this no evidence for attention?
+#
+# :::{dropdown} Answer
+# Fusion and the control fall as far. All three have the prior, by which a
+# network can tell photographs apart and memorise them.
+# :::
 
 # %% [markdown]
 # ## Exercises

@@ -9,10 +9,19 @@
 # %% [markdown]
 # # 9 Your own photographs
 #
-# *What you will be able to do:* colorize a photograph of your own, of any
-# size and format; say what is kept of it and what is invented; choose the
-# working size and the strength of colours; and know what makes it fail.
-# *Runs in* less than a minute on two CPU cores.
+# This chapter is for your own photographs: how to colorize them, what to
+# expect, and how to train a network on photographs like yours.
+#
+# *After this chapter you can* colorize a photograph of any size and format;
+# say what is kept of it and what is invented; choose the working size and
+# the strength of colours; say what makes it fail; and train on a folder of
+# yours, judge the result and give it to others.
+#
+# *To run it*: [open it on
+# Colab](https://colab.research.google.com/github/colorlib/attention-colorization/blob/main/book/09-your-photographs.ipynb),
+# where its first cell installs the library; or `pip install
+# git+https://github.com/colorlib/attention-colorization` with Python 3.11
+# or newer. It takes less than a minute on two CPU cores.
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.
@@ -32,13 +41,22 @@ if importlib.util.find_spec("colorlib") is None:
 
 # %% tags=["hide-input"]
 import io
+import re
 
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
 from torch.nn import functional as F
 
-from colorlib import data, files, lab, metrics, zoo
+from colorlib import (
+    data,
+    experiments,
+    files,
+    lab,
+    metrics,
+    networks,
+    zoo,
+)
 from colorlib.book import figures
 from colorlib.pipeline import Pipeline, predict, upsample
 
@@ -51,12 +69,12 @@ from colorlib.pipeline import Pipeline, predict, upsample
 # *What we had to guess:* how. Convolutions do run on any size. But in a
 # large photograph the receptive field of a network trained on small ones
 # covers only a piece of sky or of skin, and attention over a large map
-# costs too many multiplications (exercise 5 of chapter 5 works it out for a
-# camera's 12 megapixels). So the library does what most colorization
-# programs do. The network is given the photograph at a small [*working
-# size*](notation.md#words); the a and b that it predicts are enlarged; and
-# L is the photograph's own, at its own size. With a working size of 128,
-# those 4000 x 3000 pixels become 171 x 128.
+# costs too many multiplications (exercise 5 of [chapter
+# 5](05-attention.ipynb) works it out for a camera's 12 megapixels). So the
+# library does what most colorization programs do. The network is given the
+# photograph at a small [*working size*](notation.md#words). The a and b
+# that it predicts are enlarged. L is the photograph's own, at its own size.
+# With a working size of 128, 4000 x 3000 pixels become 171 x 128.
 
 # %% [markdown]
 # ## A photograph
@@ -93,10 +111,9 @@ figures.grid({"gray": figures.gray(truth),
 
 # %% [markdown]
 # The network was given 128 pixels, and predicted colours for every second
-# one of them. Where it could not tell sky from iron, colours bleed. Colours
-# are all that is invented: L is the photograph's own. It changes a little by
-# rounding to 8 bits, and where a colour does not exist at that lightness
-# and is clipped:
+# one of them. Where it could not tell sky from iron, colours bleed. Only
+# the colours are invented. L changes a little by rounding to 8 bits, and
+# where a colour does not exist at that lightness and is clipped:
 
 # %%
 before, after = (
@@ -110,8 +127,8 @@ print(f"L changes by {change.median():.2f} in the median; by more "
 # %% [markdown]
 # ## Enlarging colours
 #
-# An edge of the photograph in the middle of one of the network's pixels is
-# blurred over its whole width. But L has the edge. `upsample` is [*joint
+# An edge in the middle of one of the network's pixels is blurred over that
+# pixel's whole width. But L has the edge. `upsample` is [*joint
 # bilateral upsampling*](notation.md#words): every pixel takes the mean of
 # the colours around it, mostly of those that have nearly its own lightness.
 # On two areas of one colour each, reduced to 64 pixels and enlarged again:
@@ -140,11 +157,11 @@ for name, large in (
 # %% [markdown]
 # ## Which working size?
 #
-# The weights were trained on photographs of 128 pixels, and that is the
+# The weights were trained on photographs of 128 pixels. That is also the
 # tool's working size, the shorter side of what the network is given. Is it
-# a good one? Here is the loss, at 256 pixels, by working size: on the six
-# validation photographs, by which one might choose, and on the ten test
-# photographs, to report.
+# a good one? Here is the loss at 256 pixels for several working sizes: on
+# the six validation photographs, by which one may choose, and on the ten
+# test photographs, to report.
 
 # %%
 true, ab, by_size = {}, {}, {}
@@ -168,8 +185,8 @@ for size in loss["val"]:
 print("validation, best at", min(loss["val"], key=loss["val"].get))
 true, ab, by_size = true["test"], ab["test"], by_size["test"]
 
-# %% mystnb={"figure": {"caption": "Three test photographs at three working sizes.", "name": "fig-working-size"}, "image": {"alt": "Three photographs in rows, columns for working sizes of 64, 128 and 256 and the photograph. At 64 colours are pale; at 128 the sky is blue and the lawns are green; at 256 one lawn is blue, and a path in a park has patches of green."}}
-rows = [2, 5, 9]
+# %% mystnb={"figure": {"caption": "Two test photographs at three working sizes.", "name": "fig-working-size"}, "image": {"alt": "Two photographs in rows, columns for working sizes of 64, 128 and 256 and the photograph. At 64 a lawn is gray; at 128 it is green; at 256 it is blue, and a path in a park has patches of green."}}
+rows = [2, 9]
 columns = {f"{s} pixels": figures.recolour(true, by_size[s])[rows]
            for s in (64, 128, 256)}
 figures.grid(columns | {"photograph": true[rows]})
@@ -187,9 +204,10 @@ figures.grid(columns | {"photograph": true[rows]})
 # Where many colours are possible, the default weights answer with the mean
 # of their distribution over colours, which is closer to gray than any of
 # them ([chapter 6](06-why-brown.ipynb)). `strength` multiplies what they
-# predict. *Chroma* is the mean distance from gray over all
-# pixels of all photographs, relative to the photographs' own (in chapters 6
-# and 7 the ratio is taken photograph by photograph); strength 0 is gray.
+# predict; strength 0 is gray. *Chroma* is the mean distance from gray over
+# all pixels of all photographs, relative to the photographs' own. (In
+# [chapter 6](06-why-brown.ipynb) and [chapter 7](07-replication.ipynb) the
+# ratio is taken photograph by photograph.)
 
 # %%
 print("strength   loss  chroma")
@@ -205,15 +223,15 @@ figures.grid({
 })
 
 # %% [markdown]
-# Half as strong has about the same error; one and a half times as strong a
-# much larger one, though some will like it better.
+# Half as strong has about the same error. One and a half times as strong
+# has a much larger one, though some will like it better.
 #
 # There is another way to more colour. At every position the network answers
 # with a probability for each of 261 colours. `vivid` are the same weights,
-# read in another way: rare colours count more (`adjustment`), and what is
-# probable counts more than what is not (a lower `temperature`). Both numbers
-# were chosen on validation photographs, by a rule that `benchmarks/choose.py`
-# states.
+# read in another way ([chapter 8](08-better-colours.ipynb)): rare colours
+# count more (`adjustment`), and probable ones count more than improbable
+# ones (a lower `temperature`). Both numbers were chosen on validation
+# photographs, by a rule that `benchmarks/choose.py` states.
 
 # %%
 print(zoo.card("vivid")["changes"])
@@ -226,10 +244,11 @@ for name, ours in ways.items():
     print(f"{name:8} {F.mse_loss(ours, ab):.4f}  {chroma:6.2f}")
 
 # %% mystnb={"figure": {"caption": "Two test photographs as colorized by the default weights and by `vivid`.", "name": "fig-vivid"}, "image": {"alt": "Two photographs in rows, a tree on a lawn and the Eiffel Tower; columns for unet, vivid and the photograph. With vivid, lawn and trees are greener and the sky is a deeper blue."}}
+rows = [2, 5]
 figures.grid({
-    name: figures.recolour(true, ours)[rows[:2]]
+    name: figures.recolour(true, ours)[rows]
     for name, ours in ways.items()
-} | {"photograph": true[rows[:2]]})
+} | {"photograph": true[rows]})
 
 # %% [markdown]
 # ## Old photographs are not clean
@@ -238,8 +257,8 @@ figures.grid({
 # colours. Yours may be made gray by somebody else's formula, badly
 # compressed, noisy, or toned. Each of these is done here to the ten test
 # photographs. The first column is the loss, against the colours of the
-# clean photograph. The second says how far the prediction is from that of
-# the clean one: 0 not at all, 1 as far as that one is from gray.
+# clean photograph. The second says how far the prediction is from that for
+# the clean photograph: 0 not at all, 1 as far as that one is from gray.
 
 # %%
 def jpeg(picture, quality):
@@ -305,13 +324,11 @@ worst = max(colours, key=lambda n: (colours[n] - clean).norm())
 print("what changes it most:", worst)
 
 # %% [markdown]
-# The numbers sort the damage. By which formula a photograph became gray,
-# and that it is toned, hardly matters; nor does a JPEG file, unless it is
-# so crude that blocks show. What hurts is what changes fine detail: a
-# photograph that is out of focus, blocks, strong grain. The network was
-# trained on sharp photographs. All this was done to photographs of 256
-# pixels here; in a large scan, much of it is averaged away at the working
-# size.
+# The formula for gray and the toning hardly matter. Nor does a JPEG file,
+# unless it is so crude that blocks show. What changes fine detail hurts:
+# blur, blocks, strong grain. The network was trained on sharp photographs.
+# All this was done to photographs of 256 pixels here. In a large scan, much
+# of it is averaged away at the working size.
 
 # %% [markdown]
 # ## Where it fails
@@ -337,9 +354,9 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
 # %% [markdown]
 # It does best on skies, lawns and leaves. Bricks become gray or brown.
 # Flowers become like the leaves around them, since they may have any
-# colour; so may clothes, cars and signs, and they stay dull. A
-# shaded path is taken for water. A colorized photograph is a guess at what
-# might have been, not a document of what was.
+# colour. Clothes, cars and signs stay dull for the same reason. A shaded
+# path is taken for water. A colorized photograph is a guess at what might
+# have been, not a document of what was.
 #
 # More than ten photographs: [48 test photographs](_static/contact-sheet.jpg)
 # of landscapes, other places, and people and things, taken at equal
@@ -353,8 +370,7 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
 # %% [markdown]
 # ## From the command line
 #
-# The same, for files and for folders with their subfolders (`--help` lists
-# the rest):
+# The same, for files and for folders with their subfolders:
 #
 # ```
 # colorlib colorize photo.jpg --out photo-in-colour.png
@@ -375,22 +391,259 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
 # | a damaged file | one sentence; the others go on; status 1 at the end |
 # :::
 #
-# In Python, `colorlib.colorize(image)` colorizes one image and `Pipeline`
-# many.
+# `--help` lists the rest. In Python, `colorlib.colorize(image)` colorizes
+# one image and `Pipeline` many.
 
 # %% [markdown]
-# ## Summary
+# ## Train on your own photographs
 #
-# - The network is given a photograph at a small working size; L stays the
-#   photograph's own.
-# - Colours are upsampled along the edges of L; what was predicted wrong
-#   stays wrong.
-# - The working size is that of training, 128; with smaller and larger ones
+# The weights colorize some kinds of photographs better than others. If you
+# have colour photographs like those that you want to colorize, train on
+# them. First see what they are:
+#
+# ```
+# colorlib data album --sheet album.png
+# ```
+#
+# It counts the photographs of each split. A folder without folders for
+# training, validation and test is divided by a fixed rule, a tenth each for
+# validation and test. It counts *near-gray* photographs, which teach a
+# network to predict gray (`--min-chroma 3` leaves them out of training). And
+# it counts test photographs with a near-duplicate in training: of several
+# shots of one scene, keep all in the same split, or the test is too easy.
+#
+# **A few hundred photographs** are too few to begin with. Start from the
+# trained weights, with a low learning rate:
+#
+# ```
+# colorlib train --data album --out runs/album --init unet \
+#     --size 128 --crop 128 --scale 0.6 --flip \
+#     --optimizer adamw --learning-rate 0.0001 --encoder-rate 0.15 \
+#     --epochs 20 --preview 1
+# ```
+#
+# **Tens of thousands** can train the whole network; only its encoder begins
+# as a classifier. These settings are near those with which the training of
+# the library's own weights began (`colorlib weights unet` shows them all):
+#
+# ```
+# colorlib train --data photos --out runs/photos --preset unet \
+#     --set head=quantized --set rebalancing=0.1 \
+#     --size 128 --crop 128 --scale 0.6 --flip \
+#     --optimizer adamw --learning-rate 0.002 --encoder-rate 0.15 \
+#     --batch-size 128 --cosine --average 0.999 --bf16 \
+#     --epochs 20 --preview 1
+# ```
+#
+# ### Memory
+#
+# A step keeps the outputs of most layers until it has computed the
+# gradients. They take far more memory than the weights, and grow with the
+# batch and with the pixels:
+
+# %%
+def kept(size, photographs=2):
+    """Bytes that a step keeps of a photograph, in float32."""
+    network = networks.build(
+        "unet", head="quantized", pretrained=False)
+    own = {p.untyped_storage().data_ptr() for p in network.parameters()}
+    found = {}
+
+    def note(tensor):
+        storage = tensor.untyped_storage()
+        found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    L = torch.zeros(photographs, 1, size, size)
+    ab = torch.zeros(photographs, 2, size, size)
+    hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda t: t)
+    with hooks:
+        loss = network(L, None, ab)  # it holds what is kept
+    del loss
+    total = sum(n for at, n in found.items() if at not in own)
+    return total / photographs
+
+
+print("pixels  a photograph  a batch of 16  a batch of 128")
+for size in (64, 128, 256):
+    gigabytes = kept(size) / 1e9
+    print(f"{size:6} {1000 * gigabytes:10.0f} MB"
+          f" {16 * gigabytes:11.2f} GB {128 * gigabytes:12.1f} GB")
+weights = sum(p.numel() for p in model.parameters())
+print(f"weights, gradients, AdamW: {16 * weights / 1e9:.2f} GB")
+
+# %% [markdown]
+# `--bf16` takes about half of that, on a processor or GPU that computes in
+# bfloat16. If memory does not suffice, the library says so in a sentence.
+# Take a smaller batch then, and the learning rate down in proportion. That
+# is a rule of thumb (Goyal et al. 2017,
+# [arXiv:1706.02677](https://arxiv.org/abs/1706.02677)): half the
+# photographs a step, half the step.
+#
+# ### Hours
+#
+# The next table has two recorded speeds: of one processor core, and of an
+# H100 in the first part of the library's own training. All others are
+# estimates. A laptop is taken to have eight such cores, without bfloat16,
+# which makes training about half as fast. A T4, which Colab lends, has 320
+# GB/s to its memory by its data sheet, an H100 3350 GB/s. It does not
+# compute fast in bfloat16 either, so leave `--bf16` out there. Four GPUs
+# are less than four times as fast as one, by a calculation in
+# `benchmarks/README.md` that nobody has measured.
+
+# %% tags=["hide-input"]
+run = experiments.recorded(
+    experiments.RESULTS, "attention-128")["everyday"]["unet-heads"][0]
+visits = run["photos"]["train"] * run["settings"]["epochs"]
+core = visits / run["seconds"]  # with validation, and to the last test
+start = zoo.about("unet")["init"]
+settings = start["settings"]
+seconds = int(re.search(r"(\d+) seconds", start["how"])[1])
+h100 = settings["visits"] / seconds * (settings["crop"] / 128) ** 2
+bf16 = 1.9  # times faster on that processor: benchmarks/README.md
+of_eight = 98.4 / 23.7 / 8  # of eight GPUs, each: the same file
+speeds = {
+    f"one core, {run['device'].split(',')[0]}: recorded": core,
+    "laptop, eight cores: at best": 8 * core / bf16,
+    "T4: estimate": h100 * 320 / 3350 / 2,  # float32: twice the bytes
+    "H100: recorded at 96 pixels": h100,
+    "four H100: estimate": 4 * h100 * of_eight,
+}
+
+
+def duration(seconds):
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds > 1.5 * length:
+            return f"{seconds / length:.2g} {unit}"
+    return f"{seconds:.2g} s"
+
+
+figures.table(
+    ("", "photographs a second", "300 photographs, 20 epochs",
+     "60,000 photographs, 20 epochs"),
+    [(name, f"{float(f'{speed:.2g}'):,.0f}",
+      duration(300 * 20 / speed), duration(60_000 * 20 / speed))
+     for name, speed in speeds.items()],
+    "How long the U-Net trains at 128 x 128.",
+    "tbl-hours",
+)
+
+# %% [markdown]
+# ### While it runs
+#
+# `metrics.csv` in the run folder has a row an epoch. `val_loss` is the
+# number to look at. (`train_loss` is the head's own loss: a quantized
+# head's is a cross-entropy, on another scale.) Here is a recorded training
+# of the paper's network with attention on 279 photographs of coasts:
+
+# %% mystnb={"figure": {"caption": "A recorded training on 279 photographs (coast, 64 pixels, augmented). Both panels have one scale.", "name": "fig-overfitting"}, "image": {"alt": "Two curves over 30 epochs. The training loss falls all the time, to about a quarter of its first value. The validation loss begins at the line of mean colour, has its lowest point at epoch 10, at three quarters of it, and then rises nearly back to the line."}}
+run = experiments.recorded(
+    experiments.RESULTS, "minutes-augmented")["coast"]["attention"][0]
+figures.loss_curves(
+    run["history"], {"mean colour": run["mean_colour"]["val"]})
+
+# %%
+lowest = min(run["history"], key=lambda row: row["val_loss"])
+last = run["history"][-1]
+print(f"lowest: epoch {lowest['epoch']:.0f}, {lowest['val_loss']:.4f};"
+      f" last: epoch {last['epoch']:.0f}, {last['val_loss']:.4f}")
+
+# %% [markdown]
+# The training loss falls to the end, the validation loss only to its lowest
+# point. From there on the network [*overfits*](notation.md#words): it
+# learns these photographs, and nothing about others. `best.safetensors`
+# keeps the weights of the lowest point, which is called *early stopping*.
+# Stop when that point is many epochs ago. If it comes early, more
+# photographs help, then `--flip` and a smaller `--scale`, then a lower
+# learning rate. If the validation loss stays above that of mean colour, the
+# rate is too high, or the photographs are too few.
+#
+# `--preview 1` writes a sheet an epoch, `previews/epoch-0001.jpg` and so
+# on: validation photographs in gray, as predicted, and in colour. Skies and
+# lawns come first. A sheet shows what no number does, such as stains.
+#
+# Interrupt with Ctrl-C. The same command goes on where it was, also after a
+# crash; without `--cosine`, with more `--epochs`, too.
+#
+# **Several GPUs.** `torchrun` starts a process for each:
+#
+# ```
+# torchrun --no-python --nproc-per-node 4 \
+#     colorlib train --data photos --out runs/photos ...
+# ```
+#
+# `--batch-size` counts the photographs of a step over all processes: of
+# 128, each of four GPUs gets 32. Gradients are averaged, and so are the
+# statistics of batch normalisation (on CPUs each process has its own). So
+# the same command learns nearly the same as on one GPU. To keep all busy,
+# take a larger batch, and a higher learning rate by the rule above. The
+# first process writes the files.
+#
+# ### Judge it, and share it
+#
+# ```
+# colorlib evaluate unet --data album --split val
+# colorlib evaluate runs/album --data album --split val
+# colorlib evaluate runs/album --data album
+# colorlib weights add runs/album --bad-at "faces in shade"
+# colorlib colorize old.jpg --out new.png --weights album
+# ```
+#
+# Compare on validation photographs as often as you like, also with the
+# weights that you began with: training may have made them worse. The third
+# line judges by test photographs. Use it once, at the end. A number by
+# which you choose is no test any more.
+#
+# `weights add` keeps the weights under a name. It writes a card beside
+# them: on what they were trained, their validation loss and that of mean
+# colour, what you say that they are bad at, and the SHA-256 of the file. To
+# share them, send the two files that it names. The same command, given the
+# weights file with its card beside it, verifies and adds them elsewhere. On
+# a card, be plain about failures: others will not know your photographs.
+
+# %% [markdown]
+# ## What to remember
+#
+# - The network is given a photograph at a small working size. L stays the
+#   photograph's own, and colours are enlarged along its edges.
+# - The working size is that of training, 128. With smaller and larger ones
 #   the validation loss is higher.
 # - `strength` makes colours stronger, `vivid` makes rare ones more probable.
 #   Both raise the error.
-# - Blur, crude compression and strong grain hurt most; another formula for
+# - Blur, crude compression and strong grain hurt most. Another formula for
 #   gray, toning and ordinary compression hardly matter.
+# - With a few hundred photographs, start from `unet` at a low learning rate.
+#   With tens of thousands, train the whole network.
+# - The validation loss chooses, the test photographs judge once, and the card
+#   says what the weights are bad at.
+
+# %% [markdown]
+# ## Three questions
+#
+# **1.** A colorized photograph of 4000 x 3000 pixels is sharp, though the
+# network was given 171 x 128. Why?
+#
+# :::{dropdown} Answer
+# Sharpness is in L, which is the photograph's own. Only a and b come from
+# the network, and upsampling follows the edges of L.
+# :::
+#
+# **2.** A training of 20 epochs has its lowest validation loss in the third.
+# Which weights does the run folder keep as the best, and would 40 epochs
+# help?
+#
+# :::{dropdown} Answer
+# Those of epoch 3. More epochs would not help: the network overfits from
+# there on. More photographs, augmentation or a lower learning rate may.
+# :::
+#
+# **3.** You try five learning rates, evaluate each on the test photographs,
+# and report the best. What is wrong with the number?
+#
+# :::{dropdown} Answer
+# The test photographs have chosen, so the number is too good: part of it is
+# chance. Choose on validation photographs, then test once.
+# :::
 
 # %% [markdown]
 # ## Exercises

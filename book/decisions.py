@@ -13,7 +13,9 @@
 # on one page. Where both ways can be run, the switch is named: an argument
 # of `networks.build` or `priors.Prior`, and `--set NAME=VALUE` of `colorlib
 # train`. The page is generated from the library's settings, and a test
-# checks that the two agree.
+# checks that the two agree. (To run it: [open it on
+# Colab](https://colab.research.google.com/github/colorlib/attention-colorization/blob/main/book/decisions.ipynb),
+# or `pip install git+https://github.com/colorlib/attention-colorization`.)
 
 # %% tags=["remove-cell"]
 # On Colab, install the library; anywhere else it is already there.

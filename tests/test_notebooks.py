@@ -52,11 +52,15 @@ def figure(cell) -> dict:
     return cell.metadata.get("mystnb", {}).get("figure", {})
 
 
-def images(output) -> list[str]:
-    """The images of one output, in base64: its own, and those written into its HTML."""
+def images(output) -> list[bytes]:
+    """The images of one output: its own, and those written into its HTML."""
     data = output.get("data", {})
-    own = [value for kind, value in data.items() if kind.startswith("image/")]
-    return own + re.findall(r"data:image/[^,]*;base64,([^\"']*)", data.get("text/html", ""))
+    own = [  # SVG is text, all others are base64
+        value.encode() if kind == "image/svg+xml" else base64.b64decode(value)
+        for kind, value in data.items() if kind.startswith("image/")
+    ]
+    inside = re.findall(r"data:image/[^,]*;base64,([^\"']*)", data.get("text/html", ""))
+    return own + [base64.b64decode(image) for image in inside]
 
 
 def without_images(output) -> dict:
@@ -97,7 +101,7 @@ def test_every_picture_has_caption_label_and_alternative_text(notebook):
 
 def test_the_pictures_of_a_page_weigh_at_most_600_kB(notebook):
     found = [
-        (len(base64.b64decode(image)), cell.source.splitlines()[-1])
+        (len(image), cell.source.splitlines()[-1])
         for cell in code(notebook) for output in cell.outputs for image in images(output)
     ]
     assert sum(size for size, _ in found) <= 600_000, sorted(found, reverse=True)
@@ -153,6 +157,29 @@ def test_the_install_cell_asks_pip_for_this_repository_and_only_if_needed(source
     assert command[1:4] == ["-m", "pip", "install"]
     repository = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
     assert wanted == f"colorlib @ git+{repository}"
+
+
+def test_a_page_says_at_its_top_how_to_run_it(source, chapter):
+    top = source.cells[0].source.replace("\n", " ")
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    assert f"pip install git+{repository}" in top
+    name = repository.removeprefix("https://github.com/")
+    colab = f"https://colab.research.google.com/github/{name}/blob/main/book"
+    # The landing page sends learners to the first chapter that trains a network.
+    page = "03-encoder-decoder" if chapter.name == "00-introduction" else chapter.name
+    assert f"]({colab}/{page}.ipynb)" in top
+
+
+def test_a_chapter_ends_with_what_to_remember_three_questions_and_exercises(source, chapter):
+    if not re.match("0[1-9]-", chapter.name):
+        pytest.skip("no chapter")
+    text = "\n".join(cell.source for cell in source.cells if cell.cell_type == "markdown")
+    assert re.findall("^## (.*)", text, re.MULTILINE)[-3:] == [
+        "What to remember", "Three questions", "Exercises"
+    ]
+    questions = text.partition("## Three questions")[2].partition("## Exercises")[0]
+    assert re.findall(r"^\*\*(\d)\.\*\*", questions, re.MULTILINE) == ["1", "2", "3"]
+    assert questions.count(":::{dropdown} Answer") == 3
 
 
 def test_on_colab_the_first_cell_installs_and_directives_are_readable(source):
