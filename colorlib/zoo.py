@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from colorlib.errors import ColorlibError
+from colorlib.settings import ANSWERS
 
 if TYPE_CHECKING:  # torch takes its time, and a list of names need not wait for it
     from colorlib.networks import Colorizer
@@ -133,14 +134,18 @@ def about(weights: str | Path) -> dict:
     Of those with a card also "changes" to how they answer, if it has some.
     Arguments and errors as for `find`.
     """
-    return _about(find(weights), _own(weights))
+    return look_up(weights)[1]
 
 
-def _about(path: Path, own: dict) -> dict:
-    """What a file says, and its card."""
+def look_up(weights: str | Path) -> tuple[Path, dict, dict]:
+    """What `find` and `about` give, and the `card`, {} if there is none; the file is hashed once.
+
+    Arguments and errors as for `find`.
+    """
     from colorlib.networks import read_about
 
-    return read_about(path) | {key: own[key] for key in ("changes",) if key in own}
+    path, own = find(weights), _own(weights)
+    return path, read_about(path) | {key: own[key] for key in ("changes",) if key in own}, own
 
 
 def _own(weights: str | Path) -> dict:
@@ -207,8 +212,7 @@ def load(weights: str | Path = DEFAULT) -> Pretrained:
     """
     from colorlib.networks import load_weights
 
-    path, own = find(weights), _own(weights)
-    said = _about(path, own)
+    path, said, own = look_up(weights)
     model = load_weights(path, **said.get("changes", {}))
     return Pretrained(path, model, said, str(weights) if own else _name_of(path))
 
@@ -259,11 +263,7 @@ def add(
     digest = _sha256(content)
     if theirs and theirs["sha256"] != digest:
         raise ColorlibError(f"{path} is damaged, or another file than {beside} is the card of")
-    kept = added_dir() / f"{name}.safetensors"
-    # One without a card is left of an interrupted call, or is none of ours.
-    if not (kept.is_file() and _sha256(kept.read_bytes()) == digest):
-        _write(kept, content)
-    about = read_about(kept)
+    about = read_about(path)
     card = {
         "sha256": digest,
         "summary": f"trained on {', '.join(_data(about)) or 'photographs unknown'}",
@@ -275,7 +275,12 @@ def add(
         card["summary"] = summary
     if bad_at:
         card["bad_at"] = list(bad_at)
-    text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
+    # In ASCII: a folder's name may have bytes that are not UTF-8.
+    text = json.dumps(card, indent=1) + "\n"
+    kept = added_dir() / f"{name}.safetensors"
+    # One without a card is left of an interrupted call, or is none of ours.
+    if not (kept.is_file() and _sha256(kept.read_bytes()) == digest):
+        _write(kept, content)
     _write(kept.with_suffix(".json"), text.encode())
     return name
 
@@ -326,13 +331,16 @@ def _read_card(path: Path) -> dict[str, Any]:
     def numbers(row: Any, wanted: Sequence[str] = ()) -> bool:
         return {*wanted} <= {*row} and all(isinstance(x, int | float) for x in row.values())
 
+    def texts(found: Any) -> bool:
+        return isinstance(found, list) and all(isinstance(text, str) for text in found)
+
     checks: dict[str, Callable[[Any], bool]] = {
         "sha256": lambda text: isinstance(text, str),
         "summary": lambda text: isinstance(text, str),
-        "bad_at": lambda texts: all(isinstance(text, str) for text in texts),
-        "changes": numbers,
+        "bad_at": texts,
+        "changes": lambda row: numbers(row) and {*row} <= {*ANSWERS},
         "scores": lambda sets: all(numbers(row, _SCORES) for row in sets.values()),
-        "trained": lambda row: isinstance(row, dict),
+        "trained": lambda row: all(texts(row.get(key, [])) for key in ("data", "before")),
         "validation": numbers,
     }
     try:
@@ -348,23 +356,31 @@ def _read_card(path: Path) -> dict[str, Any]:
 
 def _data(about: dict) -> list[str]:
     """The names of the data sets and folders that weights were trained on."""
-    data = about.get("data") or []
-    return [data] if isinstance(data, str) else list(dict.fromkeys(data))
+    data = about.get("data")
+    if isinstance(data, str):
+        return [data]
+    return list(dict.fromkeys(map(str, data))) if isinstance(data, list | dict) else []
+
+
+def _inside(about: dict, key: str) -> dict:
+    """A dict that weights say under a key; those that others wrote may say anything there."""
+    found = about.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _trained(about: dict) -> dict[str, Any]:
     """How weights were trained, for a card; only what they say."""
-    before, begun = about.get("init"), list[str]()
-    while isinstance(before, dict) and before:
+    before, begun = _inside(about, "init"), list[str]()
+    while before:
         begun += _data(before)
-        before = before.get("init")
+        before = _inside(before, "init")
     found = {
         "data": _data(about),
-        "photos": about.get("trained_on", {}).get("count"),
+        "photos": _inside(about, "trained_on").get("count"),
         "before": list(dict.fromkeys(begun)),
         "size": about.get("size"),
         "epoch": about.get("epoch"),
-        "epochs": about.get("settings", {}).get("epochs"),
+        "epochs": _inside(about, "settings").get("epochs"),
         "commit": about.get("commit"),
     }
     return {key: value for key, value in found.items() if value}
@@ -372,5 +388,5 @@ def _trained(about: dict) -> dict[str, Any]:
 
 def _validation(about: dict) -> dict[str, float]:
     """The losses on validation photographs of the network, gray and mean colour, for a card."""
-    loss = about.get("val_loss")
-    return {} if loss is None else {"network": loss, **about.get("baselines", {})}
+    losses = {"network": about.get("val_loss"), **_inside(about, "baselines")}
+    return {name: loss for name, loss in losses.items() if isinstance(loss, int | float)}

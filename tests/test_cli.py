@@ -157,6 +157,14 @@ def test_previews_are_written_and_named(run, folder, tmp_path):
     assert [path.name for path in (out / "previews").iterdir()] == ["epoch-0002.jpg"]
 
 
+def test_a_finished_run_has_no_previews_to_name(run, folder, tmp_path):
+    out = tmp_path / "run"
+    train(run, folder, out)
+    status, text, error = train(run, folder, out, "--preview", 1)
+    assert status == 0 and "previews" not in text, error
+    assert not (out / "previews").exists()
+
+
 def test_training_goes_on_from_given_weights(run, folder, tmp_path):
     train(run, folder, tmp_path / "one")
     best = tmp_path / "one" / "best.safetensors"
@@ -548,7 +556,9 @@ def test_what_cannot_be_added_is_one_sentence_and_leaves_nothing(run, photo, tmp
     "text",
     ["", "[]", "{}", '{"sha256": 1}', '{"sha256": "0", "bad_at": [1]}', '{"sha256": "0", '
      '"scores": {"lakes": {"photos": 1}}}', '{"sha256": "0", "changes": ["x"]}', "\xff",
-     '{"sha256": "0", "validation": {"network": "low"}}', '{"sha256": "0", "trained": []}'],
+     '{"sha256": "0", "validation": {"network": "low"}}', '{"sha256": "0", "trained": []}',
+     '{"sha256": "0", "changes": {"width": 1}}', '{"sha256": "0", "changes": {"path": 1}}',
+     '{"sha256": "0", "trained": {"data": 3}}', '{"sha256": "0", "bad_at": "boats"}'],
 )
 def test_what_is_no_card_is_refused(run, tmp_path, added, text):
     weights_file(tmp_path / "good.safetensors")
@@ -556,6 +566,76 @@ def test_what_is_no_card_is_refused(run, tmp_path, added, text):
     status, out, error = run("weights", "add", tmp_path / "good.safetensors")
     assert status == 1 and out == "" and error.count("\n") == 1 and "is no card" in error
     assert not added.exists()
+
+
+@pytest.mark.parametrize(
+    ("about", "trained", "validation"),
+    [
+        ({"trained_on": "my photos", "settings": None, "data": 3, "init": [1]}, {}, {}),
+        ({"data": ["sea", 7, "sea"], "val_loss": "low"}, {"data": ["sea", "7"]}, {}),
+        ({"data": "sea", "val_loss": 0.5, "baselines": [1]}, {"data": ["sea"]}, {"network": 0.5}),
+        ({"init": {"data": {"sea": 1}}, "baselines": {"gray": None}}, {"before": ["sea"]}, {}),
+    ],
+)
+def test_weights_may_say_anything_of_themselves(
+    run, tmp_path, added, about, trained, validation
+):
+    weights_file(tmp_path / "other.safetensors", **about)
+    status, said, error = run("weights", "add", tmp_path / "other.safetensors")
+    assert status == 0 and said.startswith("other: trained on "), error
+    card = zoo.card("other")
+    assert {key: found for key, found in card["trained"].items() if found} == trained
+    assert card["validation"] == validation
+
+
+def test_a_bad_card_leaves_the_others_listed(run, tmp_path, added):
+    for name in ("first", "third"):
+        zoo.add(weights_file(tmp_path / f"{name}.safetensors"))
+    (added / "second.json").write_text('{"sha256": "0", "changes": {"path": 1}}')
+    status, said, error = run("weights")
+    assert status == 0 and error.count("\n") == 1 and "second.json is no card" in error
+    listed = [line.partition(":")[0] for line in said.splitlines() if line[0] != " "]
+    assert listed[:-1] == [*zoo.names(), "first", "third"]
+    with pytest.raises(ColorlibError, match="is no card"):
+        zoo.load("second")
+
+
+@pytest.mark.parametrize("losses", [
+    {"network": 0.5, "gray": 0.5, "mean colour": 0},
+    {"network": 0.5, "gray": 0.5, "mean colour": 1e-7},
+    {"network": 0.5, "mean colour": 0.5},
+    {"gray": 0.5, "mean colour": 0.5},
+])
+def test_errors_that_nothing_can_be_compared_with_are_not_listed(run, tmp_path, added, losses):
+    zoo.add(weights_file(tmp_path / "good.safetensors"))
+    card = zoo.card("good") | {"validation": losses}
+    if "gray" in losses and "network" in losses:
+        card["scores"] = {"lakes": losses | {"photos": 1, "size": 16, "chroma": 1, "gap": 0}}
+    (added / "good.json").write_text(json.dumps(card))
+    status, said, error = run("weights", "good")
+    assert status == 0, error
+    assert "validation:" not in said and "lakes" not in said
+
+
+def test_bytes_that_are_not_utf8_may_stand_in_a_card(tmp_path, added):
+    name = os.fsdecode(b"s\xe9a")
+    zoo.add(weights_file(tmp_path / "good.safetensors", data=[name]), summary=f"{name} and é")
+    assert zoo.card("good")["summary"] == f"{name} and é"
+    assert zoo.card("good")["trained"]["data"] == [name]
+
+
+def test_a_card_that_cannot_be_written_leaves_no_weights(tmp_path, added):
+    good = weights_file(tmp_path / "good.safetensors")
+    with pytest.raises(TypeError):
+        zoo.add(good, summary=b"no text")
+    assert not added.exists()
+
+
+def test_added_weights_are_hashed_once_to_be_shown(run, tmp_path, added, monkeypatch):
+    zoo.add(weights_file(tmp_path / "good.safetensors"))
+    hashed, calls = zoo._sha256, []
+    monkeypatch.setattr(zoo, "_sha256", lambda content: calls.append(1) or hashed(content))
+    assert run("weights", "good")[0] == 0 and len(calls) == 1
 
 
 def test_added_weights_are_verified_when_they_are_used(run, photo, tmp_path, added):

@@ -253,6 +253,13 @@ def test_previews_overwrite_nothing_else(toy_photographs, tmp_path, kind):
     assert sheet.read_bytes() == before and not (tmp_path / "best.safetensors").exists()
 
 
+def test_without_epochs_to_come_there_is_no_folder_for_previews(tmp_path):
+    training.Previews().check(tmp_path, range(5, 5))
+    assert not (tmp_path / "previews").exists()
+    training.Previews().check(tmp_path, range(4, 5))
+    assert (tmp_path / "previews").is_dir()
+
+
 def test_senseless_previews_are_refused(toy_photographs):
     for every in (0, -1, 1.5):
         with pytest.raises(ColorlibError) as error:

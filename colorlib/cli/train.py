@@ -149,7 +149,8 @@ def train(
         )
     if first:
         _report_training(out / zoo.BEST, baselines)
-        if previews is not None:
+        # A run that was finished without previews has none.
+        if previews is not None and (out / training.PREVIEWS).exists():
             print(f"previews: {out / training.PREVIEWS}")
 
 

@@ -1,12 +1,14 @@
 """``colorlib weights``: weights with a name, and their cards."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from colorlib import zoo
-from colorlib.cli.common import as_json, counted
+from colorlib.cli.common import as_json, counted, note
+from colorlib.errors import ColorlibError
 
 
 class _ShowByDefault(TyperGroup):
@@ -25,7 +27,10 @@ def weights(context: typer.Context) -> None:
     """List the weights that have a name; show some, or add yours."""
     if context.invoked_subcommand is None:
         for name in (*zoo.names(), *zoo.added()):
-            _print(name)
+            try:
+                _print(name, *zoo.look_up(name))
+            except ColorlibError as error:  # anybody may have put a file there
+                note(str(error))
         _explain()
 
 
@@ -34,9 +39,10 @@ def show(
     name: Annotated[str, typer.Argument(help="A name, a file, or a run folder.")],
 ) -> None:
     """Show all that is known of some weights; 'show' may be left out."""
-    _print(name)
+    path, about, card = zoo.look_up(name)
+    _print(name, path, about, card)
     _explain()
-    print(as_json(_without_digests(zoo.about(name))))
+    print(as_json(_without_digests(about)))
 
 
 @app.command()
@@ -60,33 +66,37 @@ def add(
     command adds them there, and the card verifies the file.
     """
     name = zoo.add(run, name, summary, bad_at)
-    _print(name)
+    _print(name, *zoo.look_up(name))
     for suffix in ("safetensors", "json"):
         print(zoo.added_dir() / f"{name}.{suffix}")
 
 
-def _print(name: str) -> None:
-    """A line on weights, and some on what is known of them."""
-    path, about = zoo.find(name), zoo.about(name)
-    card = zoo.card(name) if name in (*zoo.names(), *zoo.added()) else {}
+def _print(name: str, path: Path, about: dict[str, Any], card: dict[str, Any]) -> None:
+    """A line on weights, and some on what is known of them, as `zoo.look_up` gives it."""
     print(f"{name}: {card.get('summary', path)}")
     whose = f", the file of {card['weights']}" if "weights" in card else ""
     size = path.stat().st_size / 1e6
     print(f"    {size:.1f} MB{whose}, working size {about.get('size', 256)}")
     if trained := card.get("trained"):
         print(f"    {_sentence(trained)}")
-    if "mean colour" in (losses := card.get("validation", {})):
-        error, gray = (losses[row] / losses["mean colour"] for row in ("network", "gray"))
-        print(f"    validation: error {error:.0%} of mean colour's (gray: {gray:.0%})")
+    if errors := _errors(card.get("validation", {})):
+        print(f"    validation: {errors}")
     for data, found in card.get("scores", {}).items():
-        error, gray = (found[row] / found["mean colour"] for row in ("network", "gray"))
-        print(
-            f"    {data}, {found['photos']} test photos of {found['size']} pixels: "
-            f"error {error:.0%} of mean colour's (gray: {gray:.0%}), "
-            f"chroma {found['chroma']:.2f}, {found['gap']:.0%} of the gap closed"
-        )
+        if errors := _errors(found):
+            print(
+                f"    {data}, {found['photos']} test photos of {found['size']} pixels: {errors}, "
+                f"chroma {found['chroma']:.2f}, {found['gap']:.0%} of the gap closed"
+            )
     for sentence in card.get("bad_at", []):
         print(f"    bad at: {sentence}")
+
+
+def _errors(losses: dict[str, float]) -> str:
+    """Errors beside mean colour's; empty if one is missing, or if that is near zero."""
+    if not {"network", "gray", "mean colour"} <= {*losses} or not losses["mean colour"] > 1e-6:
+        return ""
+    error, gray = (losses[row] / losses["mean colour"] for row in ("network", "gray"))
+    return f"error {error:.0%} of mean colour's (gray: {gray:.0%})"
 
 
 def _sentence(trained: dict[str, Any]) -> str:

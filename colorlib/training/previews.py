@@ -51,7 +51,7 @@ class Previews:
         return epoch == last or epoch % self.every == 0
 
     def check(self, run: Path, epochs: range) -> None:
-        """Make the folder, before the training takes its time.
+        """Make the folder, if there are epochs to come, before the training takes its time.
 
         Args:
             run: the run folder.
@@ -60,6 +60,8 @@ class Previews:
         Raises:
             ColorlibError: the folder cannot be made, or a file has the name of a sheet and is none.
         """
+        if not epochs:
+            return
         try:
             (run / PREVIEWS).mkdir(exist_ok=True)
         except OSError as error:
