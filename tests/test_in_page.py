@@ -27,11 +27,38 @@ in_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
 PAGE = """<!doctype html><html lang="en" data-theme="light"><title>Colorize</title>
 <meta name="viewport" content="width=device-width"><main><h1>Colorize</h1>{}</main></html>"""
 ANSWERS = [zoo.card(name)["changes"] for name in in_page.ANSWERS]
-MESSAGES = """
-const messages = [];
+# What the page says, and the photographs that it gives to the worker.
+RECORD = """
+const messages = [], given = [];
+const post = Worker.prototype.postMessage;
+Worker.prototype.postMessage = function (data, ...more) {
+  if (data.file) given.push(data.file.name);
+  post.call(this, data, ...more);
+};
 new MutationObserver(() => messages.push(document.querySelector("output").textContent))
   .observe(document.querySelector("output"), { childList: true });
 """
+# What is said of a photograph where a browser lacks something, and what is left in memory.
+LACKING = """(async () => {
+  const { OffscreenCanvas, createImageBitmap } = window;
+  let bitmap;
+  window.OffscreenCanvas = undefined;
+  window.createImageBitmap = async (file) => bitmap = await createImageBitmap(file);
+  const file = new File([decoded(COLORIZE.examples[0].jpeg)], "a.jpg");
+  const said = await pipeline(null, COLORIZE.size, () => {})(file).catch(e => e.message);
+  Object.assign(window, { OffscreenCanvas, createImageBitmap });
+  return [said, bitmap.width];
+})()"""
+# Whether the browser would leave the page for what is dropped beside the box.
+LEAVES = """["dragover", "drop"].map(kind => document.querySelector("h1").dispatchEvent(
+  new DragEvent(kind, { bubbles: true, cancelable: true })))"""
+# A reader who loads the network and goes elsewhere.
+LEAVE = """{
+  const heading = document.querySelector("h1");
+  heading.tabIndex = -1;
+  document.querySelector(".load").click();
+  heading.focus();
+}"""
 # Base64 of what the link saves.
 SAVED = """fetch(document.querySelector(".save").href).then(reply => reply.blob())
   .then(blob => new Promise(resolve => {
@@ -171,17 +198,23 @@ def photographs(tmp_path_factory) -> dict[str, Path]:
 
 
 async def choose(tab: Tab, path: Path) -> None:
+    await tab.evaluate(
+        "document.querySelector('[type=file]').dispatchEvent(new Event('click')); 0")
     answer = await tab.send("Runtime.evaluate", expression="document.querySelector('[type=file]')")
     await tab.send(
         "DOM.setFileInputFiles", files=[str(path)], objectId=answer["result"]["objectId"]
     )
 
 
-async def drop(tab: Tab, path: Path) -> None:
-    content = base64.b64encode(path.read_bytes()).decode()
+async def drop(tab: Tab, path: Path | None) -> None:
+    """Drop a file, or a text."""
+    add = 'add("text", "text/plain")'
+    if path:
+        content = base64.b64encode(path.read_bytes()).decode()
+        add = f'add(new File([decoded("{content}")], "{path.name}"))'
     await tab.evaluate(f"""{{
         const dataTransfer = new DataTransfer();
-        dataTransfer.items.add(new File([decoded("{content}")], "{path.name}"));
+        dataTransfer.items.{add};
         document.querySelector(".choose").dispatchEvent(
           new DragEvent("drop", {{ dataTransfer, bubbles: true, cancelable: true }}));
     }}""")
@@ -222,16 +255,29 @@ def visited(site, photographs) -> dict:
         async with opened(CHROMIUM) as tab:
             await tab.open(page, 400, "light")
             await tab.evaluate(axe + ";0")
-            await tab.evaluate(MESSAGES)
             found: dict = {"violations": await tab.evaluate(AXE)}
+            found["lacking"] = await tab.evaluate(LACKING)
+            found["leaves"] = await tab.evaluate(LEAVES)
+            await drop(tab, photographs["clear.png"])
+            found["too early"] = await said(tab, "Load")
+            await tab.evaluate(LEAVE)
+            await said(tab, "is here")
+            found["moved on"] = await tab.evaluate("document.activeElement.tagName")
+            await tab.open(page, 400, "light")
+            await tab.evaluate(axe + ";0")
+            await tab.evaluate(RECORD)
             found["button"] = await tab.evaluate("document.querySelector('.load').textContent")
             found["before loading"] = [url for url in tab.requests() if "colorize/1.js" in url]
             await press(tab, ".load", "Enter", 13)
             await said(tab, "is here")
             found["focus"] = await tab.evaluate("document.activeElement.type")
             found["violations"] += await tab.evaluate(AXE)
-            await choose(tab, photographs["text.jpg"])
-            found["problem"] = await said(tab, "cannot")
+            await drop(tab, None)
+            found["no file"] = await said(tab, "That")
+            for _ in range(2):
+                await choose(tab, photographs["text.jpg"])
+                await said(tab, "Reading", "cannot")
+                found["problem"] = await said(tab, "cannot")
             found["shown after a problem"] = await tab.evaluate(SHOWN)
             await choose(tab, photographs["turned.jpg"])
             found["turned"] = await result(tab)
@@ -243,6 +289,9 @@ def visited(site, photographs) -> dict:
             await press(tab, "[name=answer]", "ArrowDown", 40)  # from here on, vivid
             await said(tab, "Reading", "Predicting")
             found["vivid"] = await result(tab)
+            await tab.evaluate("document.querySelector('.examples button').click()")
+            await said(tab, "Predicting")
+            await tab.evaluate("document.querySelector('.examples button:last-child').click()")
             await drop(tab, photographs["clear.png"])
             await said(tab, "Reading", "Predicting")
             found["clear"] = await result(tab)
@@ -254,6 +303,7 @@ def visited(site, photographs) -> dict:
             found["example"] = await result(tab)
             found["sideways"] = await tab.evaluate(
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            found["given"] = await tab.evaluate("given")
             found["messages"] = await tab.evaluate("messages")
             found["requests"], found["errors"] = tab.requests(), tab.errors()
             await tab.send("Emulation.setScriptExecutionDisabled", value=True)
@@ -331,8 +381,43 @@ def test_the_page_says_what_it_does(visited):
 
 
 @in_chromium
+def test_of_hurried_choices_only_the_last_is_colorized_and_shown(visited):
+    """Of two examples and a file, while the first is in the worker."""
+    assert visited["given"] == [
+        "text.jpg", "text.jpg", "turned.jpg", "turned.jpg",
+        "eiffel-1.jpg", "clear.png", "large.jpg", "eiffel-1.jpg",
+    ]
+    messages = visited["messages"]
+    finished = [message.split()[0] for message in messages if "is colorized" in message]
+    assert finished == ["turned.jpg", "turned.jpg", "clear.png", "large.jpg", "eiffel-1.jpg"]
+    waiting = [i for i, message in enumerate(messages) if message.startswith("Finishing")]
+    assert waiting and messages[waiting[-1] + 1] == "Reading the photograph ..."
+    assert waiting[-1] - waiting[0] == len(waiting) - 1  # nothing is said in between
+
+
+@in_chromium
+def test_a_drop_says_what_is_wrong_and_keeps_the_page(visited):
+    assert visited["leaves"] == [False, False]
+    assert visited["too early"] == "Load the network first."
+    assert visited["no file"] == "That is no file: choose a photograph."
+
+
+@in_chromium
+def test_a_reader_who_moved_on_stays_there(visited):
+    assert visited["moved on"] == "H1"
+
+
+@in_chromium
+def test_an_error_of_the_browser_names_the_photograph_and_frees_it(visited):
+    message, width = visited["lacking"]
+    assert message.startswith("a.jpg cannot be colorized in this browser (")
+    assert "OffscreenCanvas" in message and width == 0  # of a closed bitmap
+
+
+@in_chromium
 def test_what_is_no_photograph_is_named_and_nothing_breaks(visited):
     assert visited["problem"].startswith("text.jpg cannot be read as a photograph")
+    assert visited["messages"].count(visited["problem"]) == 2  # the same file twice
     assert visited["shown after a problem"] is False
     assert visited["errors"] == []
 

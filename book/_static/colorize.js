@@ -7,12 +7,12 @@ function work() {
   // What the worker does: take the weights once, then photographs.
   let colorize;
   const report = (words) => postMessage({ words });
-  onmessage = async ({ data: { weights, colours, size, file, answer, job } }) => {
+  onmessage = async ({ data: { weights, colours, size, file, answer } }) => {
     try {
       if (weights) colorize = pipeline(network(weights, colours), size, report);
-      else postMessage({ job, ...await colorize(file, answer) });
+      else postMessage(await colorize(file, answer));
     } catch (error) {
-      postMessage({ job, problem: error.message });
+      postMessage({ problem: error.message });
     }
   };
 }
@@ -61,7 +61,7 @@ function colorizePage(root) {
   const message = find("output"), bar = find("progress");
   const result = find(".cl-compare"), save = find(".save");
   const [before, after] = find("template").content.querySelectorAll("img");
-  let worker, file, job = 0;
+  let worker, file, busy = false, next = null;
   root.classList.add("on");
   load.textContent =
     `Load the network (${Math.round(COLORIZE.download / 1e6)} MB)`;
@@ -90,25 +90,40 @@ function colorizePage(root) {
     }
     load.hidden = true;
     choose.hidden = false;
-    input.focus();
+    // A reader who has moved on stays there.
+    if ([load, document.body].includes(document.activeElement))
+      input.focus({ preventScroll: true });
     say("The network is here. Choose a photograph.");
   }
 
   function colorize() {
+    // The worker has one photograph at a time, since it cannot be
+    // interrupted. Of what is chosen meanwhile, only the last comes next.
     const answer = COLORIZE.answers[find("[name=answer]:checked").value];
+    next = { file, answer };
+    if (busy) say("Finishing the earlier photograph first ...", null);
+    else start();
+  }
+
+  function start() {
     say("Reading the photograph ...", null);
-    worker.postMessage({ file, answer, job: ++job });
+    worker.postMessage(next);
+    busy = true;
+    next = null;
   }
 
   function open(chosen) {
-    if (!chosen || !worker) return;
+    if (!worker) return say("Load the network first.");
+    if (!chosen) return say("That is no file: choose a photograph.");
     file = chosen;
     colorize();
   }
 
   function receive(data) {
-    if (data.words) say(data.words, null);
-    else if (data.job && data.job !== job) return;  // of an earlier choice
+    if (!data.words) busy = false;
+    if (next) {  // what came is of an earlier choice
+      if (!busy) start();
+    } else if (data.words) say(data.words, null);
     else if (data.problem) problem(data.problem);
     else show(data);
   }
@@ -149,14 +164,14 @@ function colorizePage(root) {
     find(".examples").append(button);
   }
   load.onclick = begin;
+  // Without this, the same file again would be no change.
+  input.onclick = () => { input.value = ""; };
   input.onchange = () => open(input.files[0]);
   for (const choice of root.querySelectorAll("[name=answer]"))
     choice.onchange = () => file && colorize();
-  root.ondragover = (event) => event.preventDefault();
-  root.ondrop = (event) => {
-    event.preventDefault();
-    open(event.dataTransfer.files[0]);
-  };
+  // A browser would leave the page for a file that is dropped beside the box.
+  window.ondragover = window.ondrop = (event) => event.preventDefault();
+  root.ondrop = (event) => open(event.dataTransfer.files[0]);
 }
 
 colorizePage(document.getElementById("colorize"));

@@ -273,16 +273,8 @@ function pipeline(network, size, report) {
   const encoded = (context, type) =>
     context.canvas.convertToBlob({ type, quality: 0.95 });
 
-  // Colorize a file: two pictures as files, in gray and in colour.
-  return async (file, answer) => {
-    const bitmap = await createImageBitmap(file).catch(() => {
-      throw Error(`${file.name} cannot be read as a photograph: ` +
-        "choose a JPEG, PNG or WebP file.");
-    });
+  async function colorized(bitmap, answer) {
     const { width, height } = bitmap;
-    if (width * height > MOST)
-      throw Error(`${file.name} has ${width} x ${height} pixels; this page ` +
-        `takes photographs of up to ${MOST / 1e6} million.`);
     report("Reading the photograph ...");
     const context = drawn(bitmap, width, height);
     const { L, transparent } = read(context);
@@ -293,7 +285,25 @@ function pipeline(network, size, report) {
     const type = transparent ? "image/png" : "image/jpeg";
     const [before, after] = await Promise.all([
       encoded(shown(bitmap), type), encoded(context, type)]);
-    bitmap.close();
     return { before, after, width, height };
+  }
+
+  // Colorize a file: two pictures as files, in gray and in colour.
+  return async (file, answer) => {
+    const bitmap = await createImageBitmap(file).catch(() => {
+      throw Error(`${file.name} cannot be read as a photograph: ` +
+        "choose a JPEG, PNG or WebP file.");
+    });
+    const { width, height } = bitmap;
+    try {
+      if (width * height <= MOST) return await colorized(bitmap, answer);
+    } catch ({ message }) {
+      throw Error(`${file.name} cannot be colorized in this browser ` +
+        `(${message}): try a smaller photograph or another browser.`);
+    } finally {
+      bitmap.close();
+    }
+    throw Error(`${file.name} has ${width} x ${height} pixels; this page ` +
+      `takes photographs of up to ${MOST / 1e6} million.`);
   };
 }
