@@ -133,8 +133,9 @@ for name, x, y in (
 # \end{aligned}
 # $$ (eq-xyz)
 #
-# **3. Compress as the eye does**, by a cube root $f$ (a straight line
-# near black), and take differences:
+# **3. Compress as the eye does**, by $f(t) = \sqrt[3]{t}$ above $t =
+# (6/29)^3 = 0.0089$ and the straight line $f(t) = \frac13 (29/6)^2 \, t +
+# \frac{4}{29}$ below, and take differences:
 #
 # $$
 # \begin{aligned}
@@ -145,7 +146,9 @@ for name, x, y in (
 # $$ (eq-lab)
 #
 # Equal $f$ on all three responses means $a = b = 0$: a neutral gray.
-# Positive $a$ is red against green, positive $b$ yellow against blue.
+# Positive $a$ is red against green, positive $b$ yellow against blue. The
+# way back undoes the steps in reverse order: L gives $f(Y/Y_n)$, then a and
+# b give the other two.
 
 # %% [markdown]
 # One pixel by hand. Pure red has the linear values (1, 0, 0), so XYZ is the

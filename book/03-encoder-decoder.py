@@ -366,7 +366,7 @@ figures.grid({
 # So: Adam, 0.001. This is the library's step of training: given the target
 # `ab`, the network returns its loss; `backward` computes the gradient;
 # `optimizer`, which is Adam, changes the weights. (Skip `embedding` until
-# [chapter 4](04-fusion.ipynb), and `share` until you have several GPUs.)
+# [chapter 4](04-fusion.ipynb), and `share`, which is for several GPUs.)
 
 # %%
 print(inspect.getsource(training.update))
@@ -425,10 +425,10 @@ figures.loss_curves(history, baselines_val)
 # that overfits would look just as good there. On the right the curve is
 # noisy, and only its best epochs lie below mean colour. It stops improving
 # while the left one falls: from there on, more training is overfitting. So
-# we keep the weights of the epoch with the lowest validation loss. This is
-# [*early stopping*](notation.md#words) in its simplest form: training runs
-# to its end. Because the six photographs have now been used to choose,
-# results are reported on ten others, the test photographs.
+# we keep the weights of the epoch with the lowest validation loss ([*early
+# stopping*](notation.md#words); here the run goes to its end all the same).
+# Because the six photographs have now been used to choose, results are
+# reported on ten others, the test photographs.
 
 # %% [markdown]
 # ## Where the same network ends up

@@ -169,8 +169,9 @@ print(f"attention adds {added:,}, "
 # %% [markdown]
 # ## The equations, corrected
 #
-# For every position $t$ of the fused map $h$ and all positions $s$ of the
-# encoder's map $\bar{h}$:
+# For every position $t$ of the fused map, now called $h$ (in [chapter
+# 4](04-fusion.ipynb) that was the encoder's map), and all positions $s$ of
+# the encoder's map $\bar{h}$:
 #
 # $$
 # \alpha_{ts} = \frac{\exp(\text{score}(h_t, \bar{h}_s))}

@@ -131,9 +131,9 @@ def gain(one, other):
 
 
 # %% [markdown]
-# A line below says by how many percent a step changes the error, with a 95
-# % interval; how the mean chroma changes, 1 being the photographs' own; and
-# how much of the [classifier's gap](notation.md#words) is closed.
+# A line below says by how many percent a step changes the error, with a
+# 95 % interval; how the mean chroma changes (1 is the photographs' own);
+# and how much of the [classifier's gap](notation.md#words) is closed.
 #
 # On *landscapes* three networks have three seeds; a single seed is taken to
 # vary as those of the network it is compared with. On *everyday* every
@@ -220,8 +220,8 @@ print(inspect.getsource(networks.UNetDecoder))
 # learning rate than the decoder's (`encoder_rate`). In fusion they are
 # frozen.
 #
-# Is it the architecture or the weights that help? `unet-scratch` starts
-# from random weights and has no prior:
+# What do the classifier's weights contribute? `unet-scratch` starts from
+# random weights and has no prior:
 
 # %%
 gain("unet-scratch", "fusion-tuned")
@@ -235,8 +235,7 @@ gain("unet", "unet-scratch")
 # %% [markdown]
 # Without the classifier, the U-Net's error is 16.5 to 23.1 % above that of
 # fusion, which has a prior. With the classifier's weights, the U-Net makes
-# up for that. (What the architecture does by itself, these rows do not
-# say.) Maps against vector, both with the same recipe:
+# up for that. Maps against vector, both with the same recipe:
 
 # %%
 gain("unet", "fusion-tuned")
@@ -489,7 +488,7 @@ figures.grid(columns | {"photograph": truth})
 # sky above it becomes greenish. By the error only `unet-scratch` is worse.
 # Neither the eye nor the error is wrong: the eye asks whether a colour is
 # plausible, the error whether it is *the* colour. (On *everyday* all gaps
-# are below zero: the colours help the classifier no more than gray does.)
+# are below zero: these colours mislead the classifier more than gray does.)
 #
 # ## Fine-tune one yourself
 #
@@ -539,8 +538,10 @@ print("U-Net below the baseline:", errors["unet"] < errors["baseline"])
 # The live networks of chapters [3](03-encoder-decoder.ipynb) to
 # [5](05-attention.ipynb), trained on the same 32 photographs for longer,
 # end between 80 and 100 % on the same ten. The library's own weights were
-# first trained on a GPU, with a million visits of many more photographs,
-# and then fine-tuned. Their file describes the fine-tuning:
+# first trained on a GPU, with a million visits of the training photographs
+# of *landscapes*, *places*, *everyday*, *coast* and *imagenet64*, and then
+# fine-tuned; they are a mean of the weights before and after. Their file
+# describes the fine-tuning:
 
 # %%
 how = plain.about["settings"]
@@ -595,14 +596,16 @@ figures.table(
 # %% [markdown]
 # The default weights have the lowest errors. They close a sixth of the gap
 # on landscapes and next to nothing elsewhere: there, their colours do not
-# help a classifier. *vivid* closes a little more, at a higher error.
+# help a classifier. *vivid* closes a little more, at a higher error. (The
+# table cannot be compared with that of [chapter 7](07-replication.ipynb),
+# {numref}`tbl-worth`: size and training differ.)
 #
 # ## A loss of your own
 #
-# The loss belongs to the *head*, the last part of a network. A head has two
-# methods: `ab` makes colours of the last layer's output, `loss` compares it
-# with the photograph's colours. So a new loss is one class and one line in
-# a table. Here is the mean absolute error:
+# The loss belongs to the *head*, the last part of a network. Of a head's
+# methods two matter here: `ab` makes colours of `z`, the last layer's
+# output, and `loss` compares them with the photograph's. So a new loss is
+# one class and one line in a table. Here is the mean absolute error:
 
 # %% tags=["nbval-ignore-output"]
 class AbsoluteHead(networks.RegressionHead):
@@ -625,9 +628,10 @@ for row in history:
 
 # %% [markdown]
 # The validation loss stays the squared error of ab for every head, so that
-# networks with different losses can be compared. A class in the library's
-# file `networks/heads.py` can be chosen on the command line, too: `colorlib
-# train --set head=absolute`.
+# networks with different losses can be compared. Whoever loads such weights
+# in a new session registers the class again first. In a copy of the
+# library, a class and its line in `networks/heads.py` can be chosen on the
+# command line, too: `colorlib train --set head=absolute`.
 #
 # ## Smoothing
 #
@@ -692,8 +696,8 @@ for name in ("unet", "baseline"):
 #   only what there is.
 # - Trained by cross-entropy, a network answers with a distribution. How one
 #   colour is made of it can be chosen after training.
-# - Read from one network, more vivid colours have a larger squared error.
-#   Error, chroma and the eye have to be read together.
+# - Read from one network, more vivid colours mostly have a larger squared
+#   error. Error, chroma and the eye have to be read together.
 
 # %% [markdown]
 # ## Three questions

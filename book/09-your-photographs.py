@@ -202,8 +202,8 @@ figures.grid(columns | {"photograph": true[rows]})
 # ## How strong?
 #
 # Where many colours are possible, the default weights answer with the mean
-# of their distribution over colours, which is closer to gray than any of
-# them ([chapter 6](06-why-brown.ipynb)). `strength` multiplies what they
+# of their distribution over colours, which is duller than they are on
+# average ([chapter 6](06-why-brown.ipynb)). `strength` multiplies what they
 # predict; strength 0 is gray. *Chroma* is the mean distance from gray over
 # all pixels of all photographs, relative to the photographs' own. (In
 # [chapter 6](06-why-brown.ipynb) and [chapter 7](07-replication.ipynb) the
@@ -407,10 +407,11 @@ figures.sheet(torch.cat(pairs), names[:5] + blank + names[5:] + blank,
 #
 # It counts the photographs of each split. A folder without folders for
 # training, validation and test is divided by a fixed rule, a tenth each for
-# validation and test. It counts *near-gray* photographs, which teach a
-# network to predict gray (`--min-chroma 3` leaves them out of training). And
-# it counts test photographs with a near-duplicate in training: of several
-# shots of one scene, keep all in the same split, or the test is too easy.
+# validation and test: of 60,000 photographs 48,000 are for training. It
+# counts *near-gray* photographs, which teach a network to predict gray
+# (`--min-chroma 3` leaves them out of training). And it counts test
+# photographs with a near-duplicate in training: of several shots of one
+# scene, keep all in the same split, or the test is too easy.
 #
 # **A few hundred photographs** are too few to begin with. Start from the
 # trained weights, with a low learning rate:
@@ -475,10 +476,11 @@ print(f"weights, gradients, AdamW: {16 * weights / 1e9:.2f} GB")
 # %% [markdown]
 # `--bf16` takes about half of that, on a processor or GPU that computes in
 # bfloat16. If memory does not suffice, the library says so in a sentence.
-# Take a smaller batch then, and the learning rate down in proportion. That
-# is a rule of thumb (Goyal et al. 2017,
-# [arXiv:1706.02677](https://arxiv.org/abs/1706.02677)): half the
-# photographs a step, half the step.
+# Take a smaller batch then, and a lower learning rate. For plain SGD the
+# rule of thumb is to change both in proportion (Goyal et al. 2017,
+# [arXiv:1706.02677](https://arxiv.org/abs/1706.02677)). For Adam and AdamW
+# many take the square root: a quarter of the batch, half the rate. Try two
+# or three rates for an epoch, and choose by the validation loss.
 #
 # ### Hours
 #
@@ -506,7 +508,7 @@ speeds = {
     f"one core, {run['device'].split(',')[0]}: recorded": core,
     "laptop, eight cores: at best": 8 * core / bf16,
     "T4: estimate": h100 * 320 / 3350 / 2,  # float32: twice the bytes
-    "H100: recorded at 96 pixels": h100,
+    "H100: recorded at 96 pixels, scaled": h100,
     "four H100: estimate": 4 * h100 * of_eight,
 }
 
@@ -555,8 +557,9 @@ print(f"lowest: epoch {lowest['epoch']:.0f}, {lowest['val_loss']:.4f};"
 # keeps the weights of the lowest point, which is called *early stopping*.
 # Stop when that point is many epochs ago. If it comes early, more
 # photographs help, then `--flip` and a smaller `--scale`, then a lower
-# learning rate. If the validation loss stays above that of mean colour, the
-# rate is too high, or the photographs are too few.
+# learning rate. If the validation loss stays above that of mean colour
+# (`colorlib train` prints both at its end), the rate is too high, or the
+# photographs are too few.
 #
 # `--preview 1` writes a sheet an epoch, `previews/epoch-0001.jpg` and so
 # on: validation photographs in gray, as predicted, and in colour. Skies and
@@ -569,14 +572,19 @@ print(f"lowest: epoch {lowest['epoch']:.0f}, {lowest['val_loss']:.4f};"
 #
 # ```
 # torchrun --no-python --nproc-per-node 4 \
-#     colorlib train --data photos --out runs/photos ...
+#     colorlib train --data photos --out runs/photos --preset unet \
+#     --set head=quantized --set rebalancing=0.1 \
+#     --size 128 --crop 128 --scale 0.6 --flip \
+#     --optimizer adamw --learning-rate 0.002 --encoder-rate 0.15 \
+#     --batch-size 128 --cosine --average 0.999 --bf16 \
+#     --epochs 20 --preview 1
 # ```
 #
 # `--batch-size` counts the photographs of a step over all processes: of
 # 128, each of four GPUs gets 32. Gradients are averaged, and so are the
 # statistics of batch normalisation (on CPUs each process has its own). So
-# the same command learns nearly the same as on one GPU. To keep all busy,
-# take a larger batch, and a higher learning rate by the rule above. The
+# the same command learns nearly the same as on one GPU. A larger batch
+# keeps four GPUs busier; it wants a higher rate, which has to be tried. The
 # first process writes the files.
 #
 # ### Judge it, and share it
@@ -597,9 +605,10 @@ print(f"lowest: epoch {lowest['epoch']:.0f}, {lowest['val_loss']:.4f};"
 # `weights add` keeps the weights under a name. It writes a card beside
 # them: on what they were trained, their validation loss and that of mean
 # colour, what you say that they are bad at, and the SHA-256 of the file. To
-# share them, send the two files that it names. The same command, given the
-# weights file with its card beside it, verifies and adds them elsewhere. On
-# a card, be plain about failures: others will not know your photographs.
+# share them, send the two files whose paths it prints, `album.safetensors`
+# and `album.json`. With both in one folder, `colorlib weights add
+# album.safetensors` verifies and adds them elsewhere. On a card, be plain
+# about failures: others will not know your photographs.
 
 # %% [markdown]
 # ## What to remember
@@ -607,7 +616,7 @@ print(f"lowest: epoch {lowest['epoch']:.0f}, {lowest['val_loss']:.4f};"
 # - The network is given a photograph at a small working size. L stays the
 #   photograph's own, and colours are enlarged along its edges.
 # - The working size is that of training, 128. With smaller and larger ones
-#   the validation loss is higher.
+#   the loss on the six validation photographs is higher.
 # - `strength` makes colours stronger, `vivid` makes rare ones more probable.
 #   Both raise the error.
 # - Blur, crude compression and strong grain hurt most. Another formula for

@@ -122,20 +122,20 @@ def built(preset: str, **changes):
 
 
 def test_nothing_overlaps_and_nothing_is_cut_off(diagram):
-    drawing = Drawing(diagram.svg)
-    assert drawing.whole.right == drawing.WIDTH <= 380
-    for area, text in drawing.texts.items():
-        assert area.within(drawing.whole), text
-        for box in drawing.boxes:
+    shown = Drawing(diagram.svg)
+    assert shown.whole.right == drawing.WIDTH <= 380
+    for area, text in shown.texts.items():
+        assert area.within(shown.whole), text
+        for box in shown.boxes:
             assert area.within(box) or not area.overlaps(box), text
-        assert not any(area.overlaps(arrow) for arrow in drawing.arrows), text
-    for one, other in combinations(drawing.texts, 2):
-        assert not one.overlaps(other), (drawing.texts[one], drawing.texts[other])
-    for one, other in combinations(drawing.boxes, 2):
+        assert not any(area.overlaps(arrow) for arrow in shown.arrows), text
+    for one, other in combinations(shown.texts, 2):
+        assert not one.overlaps(other), (shown.texts[one], shown.texts[other])
+    for one, other in combinations(shown.boxes, 2):
         assert not one.overlaps(other)
-    for box in drawing.boxes:
-        assert box.within(drawing.whole)
-        assert not any(arrow.overlaps(box.shrunk(1)) for arrow in drawing.arrows)
+    for box in shown.boxes:
+        assert box.within(shown.whole)
+        assert not any(arrow.overlaps(box.shrunk(1)) for arrow in shown.arrows)
 
 
 def test_letters_are_large_enough_for_a_phone(diagram):

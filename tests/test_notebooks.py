@@ -159,6 +159,12 @@ def test_the_install_cell_asks_pip_for_this_repository_and_only_if_needed(source
     assert wanted == f"colorlib @ git+{repository}"
 
 
+def test_no_line_of_text_is_taken_for_a_comment(source):
+    for cell in source.cells:
+        if cell.cell_type == "markdown":  # MyST drops a line that begins with a per cent sign
+            assert not re.search("^ *%", cell.source, re.MULTILINE), cell.source
+
+
 def test_a_page_says_at_its_top_how_to_run_it(source, chapter):
     top = source.cells[0].source.replace("\n", " ")
     repository = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]

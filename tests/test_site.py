@@ -67,7 +67,9 @@ def test_a_failing_cell_fails_the_build_also_the_second_time_until_it_is_mended(
     assert not FETCHED.findall(page)
     assert "colab.research.google.com/github/colorlib/attention-colorization" in page
     assert "book/page.ipynb" in page
-    # The search page alone loads the text of the pages, and MathJax is there in parts.
+    for link in re.findall(r'(?:href|src)="([^"#:?]*_static/[^"#?]*)', page):
+        assert (html / "book" / link).exists(), link  # book/_templates names files of the theme
+    # The search page loads the text of the pages, and MathJax is there in parts.
     assert search.TEXT in (html / "search.html").read_text() and search.TEXT not in page
     text = (html / "_static" / search.TEXT).read_text()
     assert text.startswith('const SEARCH_TEXT = {"book/page.html": [["a-page", "A page", ')
@@ -119,6 +121,7 @@ def test_chapters_and_papers_are_links_wherever_they_are_named():
         pytest.skip("the book is not built")
     # The library's docstrings are written for editors and terminals, too.
     pages = [page for page in sorted(html.glob("*.html")) if page.stem != "api"]
+    assert pages
     found = {page.name: loose(page.read_text()) for page in pages}
     assert {name: references for name, references in found.items() if references} == {}
 

@@ -6,7 +6,8 @@ window.fetch = async (address) => ({ text: async () => address });
 const AROUND = 120; // characters on each side of the first hit, to whole words
 
 // Where a word of the text begins with this one; -1 if none does.
-const find = (text, word) => text.search(new RegExp(`(?<!\\p{L})${word}`, "iu"));
+const begins = (word, flags) => new RegExp(`(?<!\\p{L})${word}`, flags);
+const find = (text, word) => text.search(begins(word, "iu"));
 
 function excerpt(text, words) {
   const hits = words.map((word) => find(text, word)).filter((at) => at >= 0);
@@ -22,9 +23,13 @@ function excerpt(text, words) {
 Search.makeSearchSummary = (address, stems, anchor) => {
   const page = address.slice(document.documentElement.dataset.content_root.length);
   const query = new URLSearchParams(location.search).get("q").toLowerCase();
-  const words = [...new Set([...splitQuery(query), ...stems])];
-  const count = ([, title, text]) =>
-    words.filter((word) => find(`${title} ${text}`, word) >= 0).length;
+  const telling = splitQuery(query).filter((word) => !stopwords.includes(word));
+  const words = [...new Set([...telling, ...stems])];
+  // More of the words before more of their occurrences.
+  const count = ([, title, text]) => words.reduce((sum, word) => {
+    const hits = `${title} ${text}`.match(begins(word, "giu"))?.length ?? 0;
+    return sum + (hits && 1000 + hits);
+  }, 0);
   const sections = SEARCH_TEXT[page] ?? [];
   const named = sections.filter(([id]) => `#${id}` === anchor);
   const [id, title, text] = (named.length ? named : sections).reduce(

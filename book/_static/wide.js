@@ -46,4 +46,5 @@ addEventListener("load", async () => {
   refit();
   inline.forEach((formula) => formula.addEventListener("scroll", () => mark(formula)));
   addEventListener("resize", refit);
+  addEventListener("toggle", refit, true);  // what was folded had no width
 });

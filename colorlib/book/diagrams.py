@@ -1,7 +1,7 @@
 """Drawings of the networks, made from the networks themselves.
 
-Each function builds a network, gives it a black photograph, and draws the shapes of what
-passes, so that no drawing can differ from the code. Shapes are those of one photograph,
+Each function builds a network, gives it a gray photograph, and draws the shapes of what
+passes, so that no drawing can differ from the network. Shapes are those of one photograph,
 channels x height x width.
 """
 
@@ -57,6 +57,7 @@ def whole(preset: str = "attention", size: Size = 256, **changes: Any) -> Diagra
 
     Raises:
         ColorlibError: no such preset, field or value; a network without what is to be drawn.
+        ValueError: a photograph that is too small for the network.
     """
     network, seen = _tried(preset, size, changes)
     config, ab, maps = network.config, seen[""].output, seen["encoder"].output
@@ -150,7 +151,8 @@ def fusion(
     """How the prior's embedding comes to every position of the encoder's map.
 
     Args:
-        spec: which classifier the prior is. Other args and errors: as above.
+        spec: which classifier the prior is; `embedding=` says how many numbers it gives.
+            Other args and errors: as above.
     """
     network, seen = _tried(preset, size, changes)
     if network.fusion is None:

@@ -337,9 +337,9 @@ RULES = {
     ),
     "fewer": Rule("Does {one} have fewer weights than {other}?", _fewer),
     "sooner": Rule(
-        "Is {one} faster than each of: {others}? Its training loss has to reach the level at "
-        "which the other's ends in fewer epochs than the other's takes to reach the level at "
-        "which that of {one} ends, whichever seeds are compared.",
+        "Is {one} faster than each of: {others}? It is faster if it needs fewer epochs to reach "
+        "the other's last training loss than the other needs to reach that of {one}, whichever "
+        "seeds are compared.",
         _sooner,
     ),
     "easier": Rule(
