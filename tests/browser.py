@@ -308,6 +308,25 @@ def browse(visit: Callable[[Tab], Coroutine]):
     return asyncio.run(all_of_it())
 
 
+KEYS = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40}
+
+
+async def press(tab: Tab, selector: str, key: str, times: int = 1) -> None:
+    """Focus an element, and press and release a key."""
+    await tab.evaluate(f"document.querySelector({selector!r}).focus()")
+    for _ in range(times):
+        for kind in ("keyDown", "keyUp"):
+            await tab.send("Input.dispatchKeyEvent", type=kind, key=key, code=key,
+                           windowsVirtualKeyCode=KEYS[key],
+                           **({"text": "\r"} if key == "Enter" and kind == "keyDown" else {}))
+
+
+# Pictures of the article without a text alternative.
+UNNAMED = """[...document.querySelectorAll("article img")]
+  .filter(image => !image.hasAttribute("alt") || image.alt.length < 3)
+  .map(image => image.src.slice(0, 80))"""
+
+
 # Of WCAG 2 A and AA; formulas are MathJax's own, which brings a hidden copy for screen readers.
 # Contrast takes nearly all of the time: of texts alike in tags, classes and styles, all the
 # way up, the first is looked at.

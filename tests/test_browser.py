@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from browser import CHROMIUM, REPORT, Tab, barriers, browse, complaints
-from test_pages import UNNAMED
+from browser import CHROMIUM, REPORT, UNNAMED, Tab, barriers, browse, complaints, press
 
 from colorlib import lab
 from colorlib.book import figures, widgets
@@ -176,18 +175,6 @@ async def click(tab: Tab, selector: str, x: float, y: float) -> None:
     at = {"x": where["x"] + x * where["width"], "y": where["y"] + y * where["height"]}
     for kind in ("mousePressed", "mouseReleased"):
         await tab.send("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
-
-
-KEYS = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39}
-
-
-async def press(tab: Tab, selector: str, key: str, times: int = 1) -> None:
-    await tab.evaluate(f"document.querySelector({selector!r}).focus()")
-    for _ in range(times):
-        for kind in ("keyDown", "keyUp"):
-            await tab.send("Input.dispatchKeyEvent", type=kind, key=key, code=key,
-                           windowsVirtualKeyCode=KEYS[key],
-                           **({"text": "\r"} if key == "Enter" and kind == "keyDown" else {}))
 
 
 def test_the_comparison_is_driven_by_mouse_and_keyboard(page):

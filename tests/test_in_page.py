@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from browser import Tab, opened
+from browser import CHROMIUM, Tab, browse, press
 from PIL import Image, ImageOps
 from torch.nn import functional as F
 
@@ -21,7 +21,6 @@ from colorlib.book import in_page
 from colorlib.networks import Colorizer
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 in_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
 
 PAGE = """<!doctype html><html lang="en" data-theme="light"><title>Colorize</title>
@@ -147,26 +146,25 @@ def test_the_network_predicts_what_it_predicts_in_python(site):
     tries = [(path, 0) for path in paths] + [(paths[0], 1)]
     inputs = [given(pretrained[0].model, path, size) for path, _ in tries]
 
-    async def visit() -> list[np.ndarray]:
-        async with opened(CHROMIUM) as tab:
-            await tab.open((site / "book" / "colorize.html").as_uri(), 1400, "light")
-            await tab.evaluate("""loadWeights(() => {}).then(weights => {
-                window.predict = network(weights, COLORIZE.colours); })""")
-            found = []
-            for L, (_, answer) in zip(inputs, tries, strict=True):
-                numbers = base64.b64encode(L.numpy().tobytes()).decode()
-                answered = await tab.evaluate(f"""(() => {{
-                    const data = new Float32Array(decoded("{numbers}").buffer);
-                    const [height, width] = {list(L.shape[2:])};
-                    const map = predict({{ height, width, channels: 1, data }},
-                      {json.dumps(ANSWERS[answer])});
-                    const bytes = new Uint8Array(map.data.buffer);
-                    return btoa(bytes.reduce((text, b) => text + String.fromCharCode(b), ""));
-                }})()""")
-                found.append(np.frombuffer(base64.b64decode(answered), np.float32))
-            return found
+    async def visit(tab: Tab) -> list[np.ndarray]:
+        await tab.open((site / "book" / "colorize.html").as_uri(), 1400, "light")
+        await tab.evaluate("""loadWeights(() => {}).then(weights => {
+            window.predict = network(weights, COLORIZE.colours); })""")
+        found = []
+        for L, (_, answer) in zip(inputs, tries, strict=True):
+            numbers = base64.b64encode(L.numpy().tobytes()).decode()
+            answered = await tab.evaluate(f"""(() => {{
+                const data = new Float32Array(decoded("{numbers}").buffer);
+                const [height, width] = {list(L.shape[2:])};
+                const map = predict({{ height, width, channels: 1, data }},
+                  {json.dumps(ANSWERS[answer])});
+                const bytes = new Uint8Array(map.data.buffer);
+                return btoa(bytes.reduce((text, b) => text + String.fromCharCode(b), ""));
+            }})()""")
+            found.append(np.frombuffer(base64.b64decode(answered), np.float32))
+        return found
 
-    for L, (path, answer), ab in zip(inputs, tries, asyncio.run(visit()), strict=True):
+    for L, (path, answer), ab in zip(inputs, tries, browse(visit), strict=True):
         with torch.inference_mode():
             expected = pretrained[answer].model(L)[0].permute(1, 2, 0) * lab.AB_SCALE
         off = np.abs(ab.reshape(expected.shape) - expected.numpy()).max()
@@ -220,14 +218,6 @@ async def drop(tab: Tab, path: Path | None) -> None:
     }}""")
 
 
-async def press(tab: Tab, selector: str, key: str, code: int) -> None:
-    await tab.evaluate(f"document.querySelector({selector!r}).focus()")
-    text = {"text": "\r"} if key == "Enter" else {}
-    for kind in ("keyDown", "keyUp"):
-        await tab.send("Input.dispatchKeyEvent", type=kind, key=key, code=key,
-                       windowsVirtualKeyCode=code, **(text if kind == "keyDown" else {}))
-
-
 async def said(tab: Tab, *words: str) -> str:
     """Wait until the page says one of these."""
     for _ in range(600):
@@ -251,68 +241,67 @@ def visited(site, photographs) -> dict:
     axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text()
     page = (site / "book" / "colorize.html").as_uri()
 
-    async def visit() -> dict:
-        async with opened(CHROMIUM) as tab:
-            await tab.open(page, 400, "light")
-            await tab.evaluate(axe + ";0")
-            found: dict = {"violations": await tab.evaluate(AXE)}
-            found["lacking"] = await tab.evaluate(LACKING)
-            found["leaves"] = await tab.evaluate(LEAVES)
-            await drop(tab, photographs["clear.png"])
-            found["too early"] = await said(tab, "Load")
-            await tab.evaluate(LEAVE)
-            await said(tab, "is here")
-            found["moved on"] = await tab.evaluate("document.activeElement.tagName")
-            await tab.open(page, 400, "light")
-            await tab.evaluate(axe + ";0")
-            await tab.evaluate(RECORD)
-            found["button"] = await tab.evaluate("document.querySelector('.load').textContent")
-            found["before loading"] = [url for url in tab.requests() if "colorize/1.js" in url]
-            await press(tab, ".load", "Enter", 13)
-            await said(tab, "is here")
-            found["focus"] = await tab.evaluate("document.activeElement.type")
-            found["violations"] += await tab.evaluate(AXE)
-            await drop(tab, None)
-            found["no file"] = await said(tab, "That")
-            for _ in range(2):
-                await choose(tab, photographs["text.jpg"])
-                await said(tab, "Reading", "cannot")
-                found["problem"] = await said(tab, "cannot")
-            found["shown after a problem"] = await tab.evaluate(SHOWN)
-            await choose(tab, photographs["turned.jpg"])
-            found["turned"] = await result(tab)
-            found["shown"] = await tab.evaluate(SHOWN)
-            found["violations"] += await tab.evaluate(AXE)
-            await press(tab, "[type=range]", "ArrowRight", 39)
-            found["slider"] = await tab.evaluate(
-                "document.querySelector('figure:last-of-type img').style.clipPath")
-            await press(tab, "[name=answer]", "ArrowDown", 40)  # from here on, vivid
-            await said(tab, "Reading", "Predicting")
-            found["vivid"] = await result(tab)
-            await tab.evaluate("document.querySelector('.examples button').click()")
-            await said(tab, "Predicting")
-            await tab.evaluate("document.querySelector('.examples button:last-child').click()")
-            await drop(tab, photographs["clear.png"])
-            await said(tab, "Reading", "Predicting")
-            found["clear"] = await result(tab)
-            await choose(tab, photographs["large.jpg"])
-            await said(tab, "Reading", "Predicting")
-            found["large"] = await result(tab)
-            await press(tab, ".examples button", "Enter", 13)
-            await said(tab, "Reading", "Predicting")
-            found["example"] = await result(tab)
-            found["sideways"] = await tab.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            found["given"] = await tab.evaluate("given")
-            found["messages"] = await tab.evaluate("messages")
-            found["requests"], found["errors"] = tab.requests(), tab.errors()
-            await tab.send("Emulation.setScriptExecutionDisabled", value=True)
-            await tab.send("Page.navigate", url=page)
-            await asyncio.sleep(1)
-            found["without script"] = await tab.evaluate("document.body.innerText")
-            return found
+    async def visit(tab: Tab) -> dict:
+        await tab.open(page, 400, "light")
+        await tab.evaluate(axe + ";0")
+        found: dict = {"violations": await tab.evaluate(AXE)}
+        found["lacking"] = await tab.evaluate(LACKING)
+        found["leaves"] = await tab.evaluate(LEAVES)
+        await drop(tab, photographs["clear.png"])
+        found["too early"] = await said(tab, "Load")
+        await tab.evaluate(LEAVE)
+        await said(tab, "is here")
+        found["moved on"] = await tab.evaluate("document.activeElement.tagName")
+        await tab.open(page, 400, "light")
+        await tab.evaluate(axe + ";0")
+        await tab.evaluate(RECORD)
+        found["button"] = await tab.evaluate("document.querySelector('.load').textContent")
+        found["before loading"] = [url for url in tab.requests() if "colorize/1.js" in url]
+        await press(tab, ".load", "Enter")
+        await said(tab, "is here")
+        found["focus"] = await tab.evaluate("document.activeElement.type")
+        found["violations"] += await tab.evaluate(AXE)
+        await drop(tab, None)
+        found["no file"] = await said(tab, "That")
+        for _ in range(2):
+            await choose(tab, photographs["text.jpg"])
+            await said(tab, "Reading", "cannot")
+            found["problem"] = await said(tab, "cannot")
+        found["shown after a problem"] = await tab.evaluate(SHOWN)
+        await choose(tab, photographs["turned.jpg"])
+        found["turned"] = await result(tab)
+        found["shown"] = await tab.evaluate(SHOWN)
+        found["violations"] += await tab.evaluate(AXE)
+        await press(tab, "[type=range]", "ArrowRight")
+        found["slider"] = await tab.evaluate(
+            "document.querySelector('figure:last-of-type img').style.clipPath")
+        await press(tab, "[name=answer]", "ArrowDown")  # from here on, vivid
+        await said(tab, "Reading", "Predicting")
+        found["vivid"] = await result(tab)
+        await tab.evaluate("document.querySelector('.examples button').click()")
+        await said(tab, "Predicting")
+        await tab.evaluate("document.querySelector('.examples button:last-child').click()")
+        await drop(tab, photographs["clear.png"])
+        await said(tab, "Reading", "Predicting")
+        found["clear"] = await result(tab)
+        await choose(tab, photographs["large.jpg"])
+        await said(tab, "Reading", "Predicting")
+        found["large"] = await result(tab)
+        await press(tab, ".examples button", "Enter")
+        await said(tab, "Reading", "Predicting")
+        found["example"] = await result(tab)
+        found["sideways"] = await tab.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        found["given"] = await tab.evaluate("given")
+        found["messages"] = await tab.evaluate("messages")
+        found["requests"], found["errors"] = tab.requests(), tab.errors()
+        await tab.send("Emulation.setScriptExecutionDisabled", value=True)
+        await tab.send("Page.navigate", url=page)
+        await asyncio.sleep(1)
+        found["without script"] = await tab.evaluate("document.body.innerText")
+        return found
 
-    return asyncio.run(visit())
+    return browse(visit)
 
 
 def apart(one: Image.Image, other: Image.Image) -> tuple[float, float]:

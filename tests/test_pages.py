@@ -4,7 +4,17 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
-from browser import CHROMIUM, MODES, REPORT, SITE, Tab, barriers, browse, complaints
+from browser import (
+    CHROMIUM,
+    MODES,
+    REPORT,
+    SITE,
+    UNNAMED,
+    Tab,
+    barriers,
+    browse,
+    complaints,
+)
 
 PAGES = sorted(SITE.glob("book/*.html"))
 WIDTHS = (1400, 400)
@@ -18,9 +28,6 @@ pytestmark = [
 
 LINKS = """[...document.querySelectorAll("a[href]")].map(a => a.getAttribute("href"))"""
 IDS = """[...document.querySelectorAll("[id], a[name]")].map(e => e.id || e.name)"""
-UNNAMED = """[...document.querySelectorAll("article img")]
-  .filter(image => !image.hasAttribute("alt") || image.alt.length < 3)
-  .map(image => image.src.slice(0, 80))"""
 
 
 def kilobytes(tab: Tab) -> float:
