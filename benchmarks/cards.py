@@ -18,9 +18,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from colorlib import data, lab, metrics, zoo
+from colorlib import data, lab, metrics
 from colorlib.data import Packed
-from colorlib.pipeline import predict
+from colorlib.tool import zoo
+from colorlib.tool.pipeline import predict
 
 SIDE, MOST = 256, 500
 CARDS = Path(zoo.__file__).parent / "weights"

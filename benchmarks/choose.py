@@ -21,7 +21,8 @@ from statistics import mean
 
 from cards import SIDE, evenly, relative
 
-from colorlib import data, networks, zoo
+from colorlib import data
+from colorlib.tool import weights, zoo
 
 DATA = ("landscapes", "places", "everyday")
 PHOTOS = 50
@@ -59,7 +60,7 @@ def main(path: str) -> None:
     print("| --- | --- |" + " --- |" * (len(DATA) + 1))
     ways = []
     for temperature, adjustment in product(TEMPERATURES, ADJUSTMENTS):
-        model = networks.load_weights(
+        model = weights.load_weights(
             given.path, temperature=temperature, adjustment=adjustment
         )
         rows = []

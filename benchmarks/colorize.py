@@ -18,9 +18,10 @@ from PIL import Image, ImageOps
 from timing import peak, where
 from torch.nn import functional as F
 
-from colorlib import data, files, lab, zoo
-from colorlib.book import figures
-from colorlib.pipeline import GUIDED, Pipeline, predict, upsample
+from colorlib import data, files, lab
+from colorlib.tool import zoo
+from colorlib.tool.pipeline import GUIDED, Pipeline, predict, upsample
+from replication.book import figures
 
 VALIDATION = ("landscapes", "places", "everyday")
 SIDES = ((612, 408), (1224, 816), (4242, 2828), (8660, 5774))  # 0.25, 1, 12, 50 megapixels

@@ -19,9 +19,10 @@ import numpy as np
 from PIL import Image, ImageOps
 from timing import ratios, where
 
-from colorlib import data, priors
+from colorlib import data
+from colorlib.base.devices import threads
 from colorlib.data import hashes
-from colorlib.devices import threads
+from colorlib.networks import priors
 
 
 def in_empty_cache(call: Callable[[], object]) -> float:
@@ -94,9 +95,9 @@ def embedding(photos: list[data.Photo]) -> None:
     with threads(1):
         for _ in range(3):
             joblib.cpu_count = lambda *_: 1
-            alone.append(in_empty_cache(lambda: priors.embed(photos, prior)))
+            alone.append(in_empty_cache(lambda: data.embed(photos, prior)))
             joblib.cpu_count = count
-            every.append(in_empty_cache(lambda: priors.embed(photos, prior)))
+            every.append(in_empty_cache(lambda: data.embed(photos, prior)))
     print(f"\n## Embeddings of {len(photos)} photographs by all cores against one\n")
     print("| photos a second | ratio, median | lowest | highest |\n| --- | --- | --- | --- |")
     print(f"| {len(photos) / statistics.median(every):.0f} | {ratios(alone, every)} |")

@@ -29,7 +29,8 @@ WHEELS = (
 
 def gather(folder: Path, names: list[str], wheels: list[str], part: int) -> None:
     """Write part-00, ... into a folder: pieces of one tar file."""
-    from colorlib import data, provenance
+    from colorlib import data
+    from colorlib.base import provenance
 
     if folder.is_dir() and any(folder.iterdir()):
         sys.exit(f"{folder} is not empty")

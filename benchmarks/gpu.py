@@ -24,9 +24,10 @@ from gather import split
 from timing import device, seconds
 from torch import multiprocessing
 
-from colorlib import devices, networks
-from colorlib.experiments import cost
+from colorlib import networks
+from colorlib.base import devices
 from colorlib.training import graphs, loop
+from replication import cost
 
 ROOT = Path(__file__).parents[1]
 PRESETS = ("baseline", "fusion", "attention")

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from colorlib import data, metrics
-from colorlib.book import figures
-from colorlib.pipeline import Pipeline
+from colorlib.tool.pipeline import Pipeline
+from replication.book import figures
 
 DATA = ("landscapes", "places", "everyday")
 EACH, SIDE, COLUMNS = 16, 128, 8

@@ -9,8 +9,8 @@ several (LINKS), not from a run on them.
 import argparse
 
 from colorlib import networks
-from colorlib.experiments import cost
-from colorlib.settings import preset_config
+from colorlib.base.settings import preset_config
+from replication import cost
 
 BATCH = 64  # photographs a step and GPU
 

@@ -14,7 +14,9 @@ import torch
 from timing import device, peak, ratios, seconds, where
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorlib import data, lab, networks, priors, settings
+from colorlib import data, lab, networks
+from colorlib.base import settings
+from colorlib.networks import priors
 
 HEADER = "| | times faster, median | lowest | highest |\n| --- | --- | --- | --- |"
 

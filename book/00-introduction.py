@@ -54,8 +54,8 @@ if importlib.util.find_spec("colorlib") is None:
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: what the network is given. Middle: what it predicts, with the weights that come with the library. Right: the photograph. None of the three was used in training.", "name": "fig-first-light"}, "image": {"alt": "Three photographs in rows: the Eiffel Tower under a blue sky, a large tree on a lawn, a flower bed; each in gray, as colorized by the network, and in true colour. Sky, lawn, leaves and stone have their colours; yellow flowers came out pale green."}}
 from colorlib import colorize, data, metrics
-from colorlib.book import diagrams, figures, widgets
-from colorlib.experiments import claims
+from replication import claims
+from replication.book import diagrams, figures, widgets
 
 photos = [photo for photo in data.photos("samples", "test")
           if photo.name != "eiffel-1.png"]  # there are two of the tower

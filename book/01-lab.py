@@ -45,7 +45,7 @@ import torch
 from skimage.color import rgb2lab
 
 from colorlib import data, lab
-from colorlib.book import figures, widgets
+from replication.book import figures, widgets
 
 # %% [markdown]
 # ## What the paper says

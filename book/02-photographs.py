@@ -49,8 +49,10 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from colorlib import breadth, data, experiments, lab, metrics
-from colorlib.book import figures
+import replication
+from colorlib import data, lab, metrics
+from colorlib.data import breadth
+from replication.book import figures
 
 # %% [markdown]
 # ## What the paper says
@@ -196,7 +198,7 @@ for name in first:
 # NAME --classes --json`, in `results/photographs`).
 
 # %% tags=["hide-input"]
-recorded = experiments.RESULTS / "photographs"
+recorded = replication.RESULTS / "photographs"
 measured = {
     name: json.loads((recorded / f"{name}.json").read_text())
     for name in ("open-country-64", "coast", "landscapes", "places",

@@ -52,9 +52,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from colorlib import data, lab, metrics, networks, training, zoo
-from colorlib.book import diagrams, figures
-from colorlib.pipeline import predict
+from colorlib import data, lab, metrics, networks, training
+from colorlib.tool import weights, zoo
+from colorlib.tool.pipeline import predict
+from replication.book import diagrams, figures
 
 # %% [markdown]
 # ## What the paper says
@@ -441,7 +442,7 @@ figures.loss_curves(history, baselines_val)
 
 # %%
 shipped_file = zoo.find("baseline")
-stages = [networks.read_about(shipped_file)]
+stages = [weights.read_about(shipped_file)]
 while isinstance(stages[0]["init"], dict):
     stages.insert(0, stages[0]["init"])
 for i, stage in enumerate(stages, 1):
@@ -453,8 +454,8 @@ for i, stage in enumerate(stages, 1):
                         initial_indent="   ", subsequent_indent="   "))
 
 # %% tags=["nbval-ignore-output"]
-live = networks.load_weights(run / "best.safetensors")
-shipped = networks.load_weights(shipped_file)
+live = weights.load_weights(run / "best.safetensors")
+shipped = weights.load_weights(shipped_file)
 test = packed["test"]
 test_loss = metrics.trivial_baselines(packed["train"], test)
 test_loss["this page, live"] = training.evaluate(live, test)

@@ -49,8 +49,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from colorlib import data, lab, metrics, networks, priors, training
-from colorlib.book import diagrams, figures
+from colorlib import data, lab, metrics, networks, training
+from colorlib.networks import priors
+from replication.book import diagrams, figures
 
 # %% [markdown]
 # ## What the paper says
@@ -308,7 +309,7 @@ figures.lines(
 # %% [markdown]
 # ## Embeddings, computed once
 #
-# The classifier is frozen, so `priors.embed` computes each embedding once
+# The classifier is frozen, so `data.embed` computes each embedding once
 # and keeps it in a file. Training mirrors photographs at random, so the
 # mirror images of the training photographs have embeddings, too.
 
@@ -316,9 +317,9 @@ figures.lines(
 packed = {}
 for split in data.SPLITS:
     photos = data.photos("samples", split)
-    embeddings, mirrored = priors.embed(photos, prior), None
+    embeddings, mirrored = data.embed(photos, prior), None
     if split == "train":
-        mirrored = priors.embed(photos, prior, mirrored=True)
+        mirrored = data.embed(photos, prior, mirrored=True)
     packed[split] = data.pack(photos, 96).with_embeddings(
         embeddings, mirrored
     )
@@ -336,7 +337,7 @@ plain = packed["train"].embedding()
 mirror = packed["train"].embedding(mirrored=True)
 apart = (plain - mirror).norm(dim=1).mean() / torch.pdist(plain).mean()
 print(f"mirrored: {apart:.2f} of the way to another photograph")
-again = priors.embed(data.photos("samples", "train"), prior)
+again = data.embed(data.photos("samples", "train"), prior)
 print("computed again, the same:", np.array_equal(again, plain))
 
 # %% [markdown]
@@ -595,7 +596,7 @@ figures.grid(
 # ```python
 # trapped = priors.Prior(preprocessing="trap")
 # given["trap"] = {
-#     split: priors.packed(
+#     split: data.pack(
 #         data.photos("samples", split), 96, trapped, mirrored=True
 #     )
 #     for split in data.SPLITS

@@ -50,8 +50,9 @@ import math
 import torch
 from torch.nn import functional as F
 
-from colorlib import data, lab, metrics, networks, priors, training
-from colorlib.book import diagrams, figures, widgets
+from colorlib import data, lab, metrics, networks, training
+from colorlib.networks import priors
+from replication.book import diagrams, figures, widgets
 
 # %% [markdown]
 # ## What the paper says
@@ -314,7 +315,7 @@ def weights(network, photographs):
 # %%
 prior = priors.Prior()
 packed = {
-    split: priors.packed(
+    split: data.pack(
         data.photos("samples", split), 96, prior, mirrored=True
     )
     for split in data.SPLITS

@@ -43,9 +43,10 @@ if importlib.util.find_spec("colorlib") is None:
 # %% tags=["hide-input"]
 import torch
 
-from colorlib import data, lab, metrics, zoo
-from colorlib.book import figures
-from colorlib.pipeline import predict
+from colorlib import data, lab, metrics
+from colorlib.tool import zoo
+from colorlib.tool.pipeline import predict
+from replication.book import figures
 
 # %% [markdown]
 # ## What the paper says

@@ -48,9 +48,9 @@ import numpy as np
 import torch
 from IPython.display import Markdown
 
-from colorlib import experiments
-from colorlib.book import figures
-from colorlib.experiments import claims
+import replication
+from replication import claims
+from replication.book import figures
 
 # %% [markdown]
 # ## What the paper shows
@@ -71,10 +71,10 @@ from colorlib.experiments import claims
 
 # %%
 SCALE = claims.scales()[0]  # the most telling one
-recorded = {scale: experiments.recorded(experiments.RESULTS, scale)
+recorded = {scale: replication.recorded(replication.RESULTS, scale)
             for scale in claims.scales()}
 runs = recorded[SCALE]
-plan = experiments.declared()["scales"][SCALE]
+plan = replication.declared()["scales"][SCALE]
 everything = [run for rows in runs.values()
               for seeds in rows.values() for run in seeds]
 print(len(everything), "runs")
@@ -147,7 +147,7 @@ figures.compare_seeds(
 # %% mystnb={"figure": {"caption": "The paper's figure 4, ours: the first, middle and last test photograph of landscapes and of places, 128 x 128 pixels, first seed.", "name": "fig-predicted"}, "image": {"alt": "Six rows: reeds, a sailing boat, a motorcyclist in a field, a hall of lamps, a boxing ring, a graveyard. Gray, four networks, photograph. The networks' columns are all brownish or olive gray; the photographs have orange reeds, blue water, a green motorcycle, red and yellow lamps, a red ring and green ivy."}}
 wide = ("landscapes", "places")
 found = {
-    name: [experiments.pictures(experiments.Run(SCALE, data, name, 0))
+    name: [replication.pictures(replication.Run(SCALE, data, name, 0))
            for data in wide] for name in four
 }
 
@@ -174,14 +174,14 @@ figures.grid({"gray": shown("fusion", "gray")}
 # %%
 def share(rows, variant):
     """Error in % of mean colour: mean (lowest-highest seed)."""
-    row = experiments.summary(rows, variant)
+    row = replication.summary(rows, variant)
     text = f"{row.error:.0f}"
     if len(row.errors) > 1:
         text += f" ({min(row.errors):.0f}-{max(row.errors):.0f})"
     return text
 
 
-variants = list(experiments.declared()["variants"])
+variants = list(replication.declared()["variants"])
 figures.table(
     ("% of mean colour", *plan["data"]),
     [(variant, *(share(runs[name], variant) for name in plan["data"]))
@@ -200,7 +200,7 @@ figures.table(
 # which easy and hard photographs cancel out. The variance of its mean has
 # two parts, from photographs and from seeds. Student's t gives a 95 %
 # *confidence interval*, which is wide where seeds are few
-# (`experiments.estimate` says how).
+# (`replication.estimate` says how).
 #
 # A claim such as "attention improves the results" then has one of three
 # *verdicts*, by the mean over the three large data sets:
@@ -271,7 +271,7 @@ for step, name in steps.items():
 # %%
 def worth(rows, variant):
     """Mean chroma ratio, and classifier's gap closed in %."""
-    row = experiments.summary(rows, variant)
+    row = replication.summary(rows, variant)
     return f"{row.chroma:.2f} / {row.gap:.0f} %"
 
 
@@ -300,14 +300,14 @@ figures.table(
 # scale *breadth*, at half the size and half the width, has it.
 
 # %%
-breadth = experiments.recorded(experiments.RESULTS, "breadth")
+breadth = replication.recorded(replication.RESULTS, "breadth")
 
 
 def tested(runs, trained_on, tested_on):
     """What fusion comes to on a data set's test photographs."""
     other = () if trained_on == tested_on else (
         tested_on, runs[tested_on])
-    row = experiments.summary(runs[trained_on], "fusion", *other)
+    row = replication.summary(runs[trained_on], "fusion", *other)
     gap = "" if np.isnan(row.gap) else f" / {row.gap:.0f} %"
     return f"{row.error:.0f} / {row.chroma:.2f}{gap}"
 
@@ -340,10 +340,10 @@ figures.table(
 # often.
 
 # %% mystnb={"figure": {"caption": "Error of fusion on the test photographs in percent of mean colour, by the share of the training photographs. Landscapes: mean of two seeds; imagenet64: one seed.", "name": "fig-amount"}, "image": {"alt": "Two curves over the share of the training photographs. Landscapes falls from 76 at an eighth to 64 at all, nearly straight on this axis at first and flatter later. Imagenet64 falls from 86 at an eighth to 83 at a quarter and stays there."}}
-curve = experiments.recorded(experiments.RESULTS, "learning-curve")
+curve = replication.recorded(replication.RESULTS, "learning-curve")
 parts = {"fusion-eighth": 8, "fusion-quarter": 4, "fusion-half": 2,
          "fusion": 1}
-errors = {name: [experiments.summary(rows, part).error
+errors = {name: [replication.summary(rows, part).error
                  for part in parts] for name, rows in curve.items()}
 figures.lines(
     {f"{name}, {rows['fusion'][0]['photos']['train']:,} in all":
@@ -356,7 +356,7 @@ figures.lines(
 for name, rows in curve.items():
     whole = rows["fusion"]
     for part in list(parts)[:-1]:
-        mean, low, high = experiments.relative(
+        mean, low, high = replication.relative(
             whole, rows[part]).interval
         print(f"{name:10} all instead of {part[7:]:7}"
               f" {mean:+5.1f} % [{low:+.1f}, {high:+.1f}]")
@@ -382,7 +382,7 @@ for name, rows in curve.items():
 # 8](08-better-colours.ipynb).
 
 # %%
-looking = experiments.recorded(experiments.RESULTS, "attention-128")
+looking = replication.recorded(replication.RESULTS, "attention-128")
 
 
 def distance(seeds, key="attention_distance"):
@@ -429,10 +429,10 @@ figures.table(
 # %% mystnb={"figure": {"caption": "One change each, on landscapes: the error minus that of the network without the change, in percent of the latter, with 95 % intervals. Right of zero the change makes it worse.", "name": "fig-ablations"}, "image": {"alt": "Sixteen intervals. SGD, momentum and a rate of 0.01 lie far to the right, red, 50 to 60 per cent worse. All others are gray and cross zero, most of them 30 per cent wide."}}
 rows = runs["landscapes"]
 changes = {}
-for name in experiments.declared()["ablations"]:
+for name in replication.declared()["ablations"]:
     if name in rows:
-        of = experiments.Run(SCALE, "landscapes", name, 0).plan.preset
-        changes[f"{name} - {of}"] = experiments.relative(
+        of = replication.Run(SCALE, "landscapes", name, 0).plan.preset
+        changes[f"{name} - {of}"] = replication.relative(
             rows[name], rows[of]).interval
 figures.intervals({"landscapes": changes},
                   "difference of error in percent")
@@ -452,7 +452,7 @@ figures.intervals({"landscapes": changes},
 # %%
 small = recorded["minutes"]
 intervals = [
-    experiments.relative(rows[rule["one"]],
+    replication.relative(rows[rule["one"]],
                          rows[rule["other"]]).interval
     for rows in small.values()
     for rule in (ledger[name]["rule"] for name in steps.values())
@@ -644,7 +644,7 @@ for verdict in claims.VERDICTS:
 # :::{dropdown} Solution
 # ```python
 # for name in plan["judged"]:
-#     print(name, experiments.difference(
+#     print(name, replication.difference(
 #         runs[name]["attention"], runs[name]["fusion"], "delta_e"))
 # ```
 # :::

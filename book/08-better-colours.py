@@ -49,19 +49,12 @@ import torch
 from skimage.restoration import denoise_tv_chambolle
 from torch.nn import functional as F
 
-from colorlib import (
-    colours,
-    data,
-    experiments,
-    lab,
-    metrics,
-    networks,
-    training,
-    zoo,
-)
-from colorlib.book import diagrams, figures
-from colorlib.pipeline import predict
-from colorlib.settings import Settings
+import replication
+from colorlib import colours, data, lab, metrics, networks, training
+from colorlib.base.settings import Settings
+from colorlib.tool import zoo
+from colorlib.tool.pipeline import predict
+from replication.book import diagrams, figures
 
 # %% [markdown]
 # ## What holds the paper's networks back
@@ -99,8 +92,8 @@ from colorlib.settings import Settings
 
 # %%
 SCALE = "better-minutes"
-found = experiments.recorded(experiments.RESULTS, SCALE)
-declared = experiments.declared()["scales"][SCALE]
+found = replication.recorded(replication.RESULTS, SCALE)
+declared = replication.declared()["scales"][SCALE]
 recorded = {name: found[name] for name in declared["data"]}
 for name, rows in recorded.items():
     run = rows["unet"][0]
@@ -115,14 +108,14 @@ for name, rows in recorded.items():
 # %% tags=["hide-input"]
 def change(rows, one, other):
     """By how many percent errors differ, with a 95 % interval."""
-    return experiments.relative(rows[one], rows[other]).interval
+    return replication.relative(rows[one], rows[other]).interval
 
 
 def gain(one, other):
     """What one network changes, in a line for each data set."""
     for name, rows in recorded.items():
         middle, low, high = change(rows, one, other)
-        before, after = (experiments.summary(rows, row)
+        before, after = (replication.summary(rows, row)
                          for row in (other, one))
         print(f"{name:10} error {middle:+5.1f} %"
               f" [{low:+.1f}, {high:+.1f}]"
@@ -454,7 +447,7 @@ figures.table(
     ("network", *(f"{name}: {what}" for name in recorded
                   for what in ("error", "chroma", "gap"))),
     [(name, *(cell for rows in recorded.values()
-              for row in [experiments.summary(rows, name)]
+              for row in [replication.summary(rows, name)]
               for cell in (f"{row.error:.0f}", f"{row.chroma:.2f}",
                            f"{row.gap:.0f}")))
      for name in ("mean-colour", "fusion", *steps)],
@@ -472,7 +465,7 @@ networks_shown = ("fusion-tuned", "unet-scratch", "unet",
                   "unet-quantized", "unet-rebalanced",
                   "unet-adversarial")
 found = {
-    row: [experiments.pictures(experiments.Run(SCALE, name, row, 0))
+    row: [replication.pictures(replication.Run(SCALE, name, row, 0))
           for name in recorded] for row in networks_shown
 }
 columns = {row.removeprefix("unet-"):

@@ -48,17 +48,11 @@ import torch
 from PIL import Image, ImageFilter
 from torch.nn import functional as F
 
-from colorlib import (
-    data,
-    experiments,
-    files,
-    lab,
-    metrics,
-    networks,
-    zoo,
-)
-from colorlib.book import figures
-from colorlib.pipeline import Pipeline, predict, upsample
+import replication
+from colorlib import data, files, lab, metrics, networks
+from colorlib.tool import zoo
+from colorlib.tool.pipeline import Pipeline, predict, upsample
+from replication.book import figures
 
 # %% [markdown]
 # ## What the paper says
@@ -494,8 +488,8 @@ print(f"weights, gradients, AdamW: {16 * weights / 1e9:.2f} GB")
 # `benchmarks/README.md` that nobody has measured.
 
 # %% tags=["hide-input"]
-run = experiments.recorded(
-    experiments.RESULTS, "attention-128")["everyday"]["unet-heads"][0]
+run = replication.recorded(
+    replication.RESULTS, "attention-128")["everyday"]["unet-heads"][0]
 visits = run["photos"]["train"] * run["settings"]["epochs"]
 core = visits / run["seconds"]  # with validation, and to the last test
 start = zoo.about("unet")["init"]
@@ -539,8 +533,8 @@ figures.table(
 # of the paper's network with attention on 279 photographs of coasts:
 
 # %% mystnb={"figure": {"caption": "A recorded training on 279 photographs (coast, 64 pixels, augmented). Both panels have one scale.", "name": "fig-overfitting"}, "image": {"alt": "Two curves over 30 epochs. The training loss falls all the time, to about a quarter of its first value. The validation loss begins at the line of mean colour, has its lowest point at epoch 10, at three quarters of it, and then rises nearly back to the line."}}
-run = experiments.recorded(
-    experiments.RESULTS, "minutes-augmented")["coast"]["attention"][0]
+run = replication.recorded(
+    replication.RESULTS, "minutes-augmented")["coast"]["attention"][0]
 figures.loss_curves(
     run["history"], {"mean colour": run["mean_colour"]["val"]})
 

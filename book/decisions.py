@@ -33,7 +33,7 @@ if importlib.util.find_spec("colorlib") is None:
 # %% tags=["hide-input"]
 from IPython.display import Markdown
 
-from colorlib.book.decisions import decisions, switch
+from replication.book.decisions import decisions, switch
 
 paragraphs = []
 for entry in decisions():

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from colorlib import networks
+from colorlib.tool import export, weights
 
 PARTS = ("encoder", "decoder", "head")
 
@@ -38,7 +39,7 @@ def check_network(config: networks.Config, folder: Path) -> None:
     again = networks.Colorizer(config).eval()
     for tensor, other in zip(again.parameters(), network.parameters(), strict=True):
         assert torch.equal(tensor, other)
-    networks.save_weights(network, folder / "weights.safetensors")
-    assert torch.equal(networks.load_weights(folder / "weights.safetensors")(L), network(L))
-    difference = networks.export_onnx(network, folder / "network.onnx")
+    weights.save_weights(network, folder / "weights.safetensors")
+    assert torch.equal(weights.load_weights(folder / "weights.safetensors")(L), network(L))
+    difference = export.export_onnx(network, folder / "network.onnx")
     assert difference <= 1e-4 * network(L).abs().max()

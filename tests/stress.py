@@ -57,7 +57,7 @@ def totals(out: Path, count: int) -> tuple[int, int, int]:
 def threads(folder: Path, count: int) -> bool:
     """Eight threads colorize into one folder."""
     from colorlib import files
-    from colorlib.pipeline import Pipeline
+    from colorlib.tool.pipeline import Pipeline
 
     pipeline, out = Pipeline(), folder / "out"
 

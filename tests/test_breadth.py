@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance
 
-from colorlib import breadth, data
-from colorlib.data import catalogue
+from colorlib import data
+from colorlib.data import breadth, catalogue
 
 
 def packed(*images: Image.Image) -> data.Packed:

@@ -8,7 +8,7 @@ import torch
 from browser import CHROMIUM, REPORT, UNNAMED, Tab, barriers, browse, complaints, press
 
 from colorlib import lab
-from colorlib.book import figures, widgets
+from replication.book import figures, widgets
 
 STATIC = Path(__file__).parents[1] / "book" / "_static"
 

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 import torch
 
-from colorlib import experiments
-from colorlib.experiments import claims
+import replication
+from replication import claims
 
 RESULTS = Path(__file__).parent.parent / "results"
 PAPER = Path(__file__).parent.parent.parent / "shared" / "paper" / "attention-colorization.md"
 SCALE = "minutes"  # of the runs made up here
-DATA = experiments.declared()["scales"][SCALE]["data"]
+DATA = replication.declared()["scales"][SCALE]["data"]
 
 
 @pytest.fixture(scope="module")
 def recorded_runs():
-    return {scale: experiments.recorded(RESULTS, scale) for scale in claims.scales()}
+    return {scale: replication.recorded(RESULTS, scale) for scale in claims.scales()}
 
 
 def test_every_verdict_is_what_its_rule_gives_on_the_recorded_runs(recorded_runs):
@@ -41,7 +41,7 @@ def test_the_first_scale_with_all_runs_judges(recorded_runs):
 
 
 def test_claims_are_complete_and_name_variants_that_exist():
-    known = experiments.declared()["variants"] | experiments.declared()["ablations"]
+    known = replication.declared()["variants"] | replication.declared()["ablations"]
     names = [claim["id"] for claim in claims.ledger()]
     assert len(set(names)) == len(names) >= 14
     for claim in claims.ledger():

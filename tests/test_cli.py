@@ -19,22 +19,13 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from colorlib import (
-    __version__,
-    cli,
-    data,
-    devices,
-    experiments,
-    metrics,
-    networks,
-    options,
-    pipeline,
-    provenance,
-    training,
-    zoo,
-)
-from colorlib.errors import ColorlibError
-from colorlib.settings import Config, Settings, Spec
+import replication
+from colorlib import __version__, cli, data, metrics, networks, training
+from colorlib.base import devices, provenance
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import Config, Settings, Spec
+from colorlib.cli import options
+from colorlib.tool import pipeline, weights, zoo
 
 COMMAND = Path(sys.executable).with_name("colorlib")
 
@@ -169,8 +160,8 @@ def test_training_goes_on_from_given_weights(run, folder, tmp_path):
     train(run, folder, tmp_path / "one")
     best = tmp_path / "one" / "best.safetensors"
     assert train(run, folder, tmp_path / "two", "--init", best)[0] == 0
-    about = networks.read_about(tmp_path / "two" / "best.safetensors")
-    assert about["init"] == networks.read_about(best)
+    about = weights.read_about(tmp_path / "two" / "best.safetensors")
+    assert about["init"] == weights.read_about(best)
     assert about["data"] == {"photos": 1}
     status, _, error = train(run, folder, tmp_path / "three", "--init", "nothing")
     assert status == 1 and "nothing" in error
@@ -205,9 +196,9 @@ def test_a_network_with_a_prior_is_trained_judged_and_colorizes(run, folder, pho
     more = ("--preset", "attention", "--set", "coordinates=true", "--prior", "size=64")
     status, _, error = train(run, folder, out, *more)
     assert status == 0, error
-    about = networks.read_about(out / "best.safetensors")
+    about = weights.read_about(out / "best.safetensors")
     assert about["prior"]["size"] == 64 and len(about["prior"]["sha256"]) == 64
-    assert networks.load_weights(out / "best.safetensors").config.coordinates
+    assert weights.load_weights(out / "best.safetensors").config.coordinates
     found = tmp_path / "scores.json"
     status, text, error = run("evaluate", out, "--data", folder, "--json", found)
     assert status == 0, error
@@ -318,7 +309,7 @@ def test_an_interrupted_matrix_says_that_it_goes_on(run, monkeypatch, tmp_path):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(experiments, "work_through", interrupted)
+    monkeypatch.setattr(replication, "work_through", interrupted)
     call = ("reproduce", "--only", "samples/gray", "--results", tmp_path / "r")
     status, _, error = run(*call)
     assert status == 130
@@ -463,7 +454,7 @@ def weights_file(path: Path, seed: int = 0, **about) -> Path:
     """A small network's."""
     torch.manual_seed(seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    networks.save_weights(networks.build("baseline", width=0.125), path, half=True, **about)
+    weights.save_weights(networks.build("baseline", width=0.125), path, half=True, **about)
     return path
 
 
@@ -478,7 +469,7 @@ def test_a_trained_network_is_added_and_given_to_others(
     assert said.splitlines()[-2:] == [*map(str, sent)]
     best = tmp_path / "holiday" / "best.safetensors"
     assert sent[0].read_bytes() == best.read_bytes()
-    card, about = zoo.card("holiday"), networks.read_about(best)
+    card, about = zoo.card("holiday"), weights.read_about(best)
     assert card["summary"] == "photos of the sea" and card["bad_at"] == ["boats", "faces"]
     trained = {"data": ["photos"], "photos": 11, "size": 16, "epoch": about["epoch"], "epochs": 2}
     assert {key: card["trained"][key] for key in trained} == trained
@@ -901,7 +892,7 @@ def test_the_report_is_of_the_weights_that_it_names(run, folder, tmp_path):
     out = tmp_path / "run"
     _, text, _ = train(run, folder, out)
     best = out / "best.safetensors"
-    about = networks.read_about(best)
+    about = weights.read_about(best)
     assert f"weights: {best}\n" in text and f"network, epoch {about['epoch']} " in text
     assert f"validation loss {about['val_loss']:.5f}" in text
     best.unlink()
@@ -1107,7 +1098,7 @@ def test_of_many_photographs_weights_keep_some(run, folder, tmp_path, monkeypatc
 
     monkeypatch.setattr(photographs, "_LISTED", 4)
     train(run, folder, tmp_path / "run")
-    kept = networks.read_about(tmp_path / "run" / "best.safetensors")["trained_on"]
+    kept = weights.read_about(tmp_path / "run" / "best.safetensors")["trained_on"]
     assert kept["count"] == 11 and len(kept["sha256"]) == 4 * 16
     folder.rename(tmp_path / "another name")
     report = tmp_path / "report.json"
@@ -1306,7 +1297,7 @@ def test_weights_become_an_onnx_file(run, tmp_path):
 
 def test_of_a_prior_it_says_that_it_is_not_in_the_onnx_file(run, tmp_path):
     network = networks.build("fusion", width=0.125, embedding=5)
-    networks.save_weights(network, tmp_path / "run" / "best.safetensors", size=16)
+    weights.save_weights(network, tmp_path / "run" / "best.safetensors", size=16)
     status, text, _ = run("export", "--weights", tmp_path / "run", "--out", tmp_path / "f.onnx")
     assert status == 0 and "input embedding: (B, 5)" in text
     assert "embedding has to be computed by the caller" in text
@@ -1335,67 +1326,10 @@ def test_export_names_the_packages_that_it_lacks(run, tmp_path, monkeypatch):
     assert "colorlib[export]: pip install onnx onnxruntime" in error
 
 
-# Names of version 0.1 ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("statement", "kind", "says"),
-    [
-        ("import colorlib.models", ImportError, "colorlib.networks"),
-        ("from colorlib import models", ImportError, "colorlib.networks"),
-        ("from colorlib import train", ImportError, "settle is training.update_batch_norm"),
-        ("from colorlib.colorize import Painter", ImportError, "Painter is pipeline.Pipeline"),
-        ("from colorlib import figures, widgets", ImportError, "colorlib.book.figures"),
-        ("import colorlib; colorlib.claims.ledger", AttributeError, "colorlib.experiments.claims"),
-        ("from colorlib.pipeline import lift", ImportError, "colorlib.pipeline.upsample"),
-        ("from colorlib import pipeline; pipeline.Painter", AttributeError, "pipeline.Pipeline"),
-        ("from colorlib.metrics import looking", ImportError, "metrics.attention_distance"),
-        ("from colorlib.data import CVCL_URL", ImportError, "data.data_sets()['coast'].url"),
-        ("from colorlib.networks import TanhDerivative", ImportError, "heads.TanhDerivative"),
-        ("from colorlib.networks import write_tensors", ImportError, "weights.write_tensors"),
-        ("from colorlib.cli import Device", ImportError, "cli.common.Device"),
-    ],
-)
-def test_an_old_name_says_where_it_is_now(statement, kind, says):
-    with pytest.raises(kind) as caught:
-        exec(statement, {})
-    assert type(caught.value) is kind and "0.2" in str(caught.value)
-    assert says in str(caught.value) and str(caught.value).count("\n") == 0
-
-
-def test_other_names_fail_as_ever():
-    for statement in ("import colorlib.nonsense", "from colorlib import nonsense"):
-        with pytest.raises(ImportError, match="nonsense") as caught:
-            exec(statement, {})
-        assert "0.2" not in str(caught.value)
-    with pytest.raises(AttributeError, match="nonsense"):
-        _ = pipeline.nonsense
-    with pytest.raises(ImportError, match="cannot import name 'nonsense'"):
-        exec("from colorlib.pipeline import nonsense", {})
-
-
-def test_old_names_are_no_attributes():
-    assert not hasattr(metrics, "looking") and not hasattr(networks, "ENCODER")
-    assert getattr(data, "CVCL_URL", None) is None
-
-
-def test_every_moved_name_is_where_its_sentence_says():
-    from importlib import import_module
-
-    from colorlib import _moved
-
-    for new in _moved.MODULES.values():
-        import_module(f"colorlib.{new}")
-    for names in _moved.NAMES.values():
-        for new in names.values():
-            import_module(f"colorlib.{new.partition('.')[0]}")
-            eval(f"colorlib.{new}", {"colorlib": import_module("colorlib")})
-
-
 def test_colorize_is_always_the_function():
-    import colorlib.pipeline
+    import colorlib.tool.pipeline
 
-    assert colorlib.colorize is colorlib.pipeline.colorize
+    assert colorlib.colorize is colorlib.tool.pipeline.colorize
 
 
 def test_the_wheel_has_all_of_the_package():
@@ -1403,7 +1337,7 @@ def test_the_wheel_has_all_of_the_package():
     if not (root / "pyproject.toml").is_file():
         pytest.skip("not in a checkout")
     setuptools = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
-    for path in (root / "colorlib").rglob("*"):
+    for path in (*(root / "colorlib").rglob("*"), *(root / "replication").rglob("*")):
         if path.is_dir() or "__pycache__" in path.parts:
             continue
         package = max(

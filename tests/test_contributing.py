@@ -11,9 +11,10 @@ import pytest
 from parts import check_network
 from PIL import Image
 
-from colorlib import data, networks, tables
+from colorlib import data, networks
+from colorlib.base import tables
+from colorlib.base.errors import NotHere
 from colorlib.data import catalogue
-from colorlib.errors import NotHere
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
 
@@ -33,7 +34,7 @@ def test_the_encoder_of_the_example_passes_what_every_encoder_must(monkeypatch, 
 
 def test_the_data_set_of_the_example_is_found(monkeypatch, tmp_path):
     (entry,) = blocks("toml")
-    table = tables.table("data/catalogue.toml")
+    table = tables.table("colorlib/data/catalogue.toml")
     table = table | {"sets": table["sets"] | tomllib.loads(entry)["sets"]}
     monkeypatch.setattr(catalogue, "table", lambda name: table)
     monkeypatch.setenv("COLORLIB_DATA", str(tmp_path))

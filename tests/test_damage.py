@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from colorlib import cli, files
-from colorlib.pipeline import Pipeline
+from colorlib.tool.pipeline import Pipeline
 
 FORMATS = {
     "JPEG": ["L", "RGB", "CMYK"],

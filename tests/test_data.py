@@ -19,9 +19,9 @@ from checks import one_sentence
 from PIL import Image
 
 from colorlib import data, files, lab
+from colorlib.base.errors import ColorlibError, NotHere
 from colorlib.data import catalogue, hashes
 from colorlib.data import packed as packing
-from colorlib.errors import ColorlibError, NotHere
 from colorlib.files import reading
 
 pytestmark = pytest.mark.usefixtures("cache")

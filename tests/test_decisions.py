@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from colorlib import networks, priors
-from colorlib.book import decisions
+from colorlib import networks
+from colorlib.networks import priors
+from replication.book import decisions
 
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT.parent / "shared" / "paper" / "attention-colorization.md"

@@ -15,9 +15,9 @@ from PIL import ImageFont
 from torch import nn
 
 from colorlib import networks
-from colorlib.book import diagrams, drawing
-from colorlib.errors import ColorlibError
-from colorlib.settings import Spec
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import Spec
+from replication.book import diagrams, drawing
 
 SMALL = {"size": (64, 96), "width": 0.25}
 CASES = {

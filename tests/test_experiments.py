@@ -19,10 +19,12 @@ import torch
 from PIL import Image
 from scipy import stats
 
-from colorlib import cli, data, experiments, metrics, networks, priors, training
-from colorlib.errors import ColorlibError
-from colorlib.experiments import claims, cost, pool, records, runner, statistics
+import replication
+from colorlib import cli, data, metrics, networks, training
+from colorlib.base.errors import ColorlibError
+from colorlib.networks import priors
 from colorlib.training import loop
+from replication import claims, cost, pool, records, runner, statistics
 
 
 @pytest.fixture(scope="module")
@@ -38,32 +40,32 @@ def folders(tmp_path, monkeypatch, cache):
 
 
 def test_the_matrix_has_every_row_of_the_comparison():
-    runs = experiments.matrix("minutes")
+    runs = replication.matrix("minutes")
     assert len(set(runs)) == len(runs)
     variants = {run.variant for run in runs if run.data == "samples"}
     assert variants == {
         "gray", "mean-colour", "baseline", "fusion", "fusion-coordinates",
         "attention", "attention-coordinates", "control",
     }
-    for variant in variants - set(experiments.TRIVIAL):
+    for variant in variants - set(replication.TRIVIAL):
         seeds = {run.seed for run in runs if run.variant == variant and run.data == "coast"}
         assert len(seeds) >= 3
     assert len({run.data for run in runs}) == 4
-    some = experiments.matrix("minutes", "coast/attention/")
+    some = replication.matrix("minutes", "coast/attention/")
     assert [str(run) for run in some] == [f"minutes/coast/attention/{i}" for i in range(3)]
 
 
 @pytest.mark.parametrize(("scale", "only"), [("hours", None), ("minutes", "nonsense")])
 def test_unknown_scales_and_names_are_refused(scale, only):
     with pytest.raises(ColorlibError):
-        experiments.matrix(scale, only)
+        replication.matrix(scale, only)
 
 
 def test_a_run_again_gives_the_same_files(folders):
     results, work = folders
-    (run,) = experiments.matrix("seconds", "attention-coordinates/0")
+    (run,) = replication.matrix("seconds", "attention-coordinates/0")
     run.__dict__["plan"] = dataclasses.replace(run.plan, prior=priors.Spec(size=32))  # faster
-    experiments.perform(run, results, work)
+    replication.perform(run, results, work)
     folder = run.folder(results)
     assert run.done(results) and not run.folder(work).exists()
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
@@ -73,7 +75,7 @@ def test_a_run_again_gives_the_same_files(folders):
     for path in folder.iterdir():
         path.unlink()
     assert not run.done(results)
-    experiments.perform(run, results, work)
+    replication.perform(run, results, work)
     after = {p.name: p.read_bytes() for p in folder.iterdir()}
     for name in set(before) - {"run.json"}:
         assert after[name] == before[name], name
@@ -83,10 +85,10 @@ def test_a_run_again_gives_the_same_files(folders):
     assert facts["precision"] == "float32"
     assert facts["prior"]["embedded_on"].endswith(", 1 thread")
     assert "not here" not in facts
-    assert len(facts["predicted"]) == len(experiments.PREDICTED)
+    assert len(facts["predicted"]) == len(replication.PREDICTED)
     with Image.open(folder / "predicted.jpg") as picture:
-        assert picture.size == (16 * len(experiments.PREDICTED), 16 * 3)
-    (again,) = experiments.recorded(results, "seconds")["samples"]["attention-coordinates"]
+        assert picture.size == (16 * len(replication.PREDICTED), 16 * 3)
+    (again,) = replication.recorded(results, "seconds")["samples"]["attention-coordinates"]
     assert set(again["elsewhere"]) == {"mirrored", "upside-down"}
     assert len(again["elsewhere"]["mirrored"]["ab_mse"]) == 10
     assert again["elsewhere"]["mirrored"] != again["elsewhere"]["upside-down"]
@@ -97,7 +99,7 @@ def test_a_run_again_gives_the_same_files(folders):
 
 def test_a_run_that_diverges_is_recorded_up_to_there(folders, monkeypatch):
     results, work = folders
-    (run,) = experiments.matrix("seconds", "baseline/0")
+    (run,) = replication.matrix("seconds", "baseline/0")
     train_epoch = training.train_epoch
 
     def diverging(step, photographs, settings, epoch, *rest) -> float:
@@ -105,15 +107,15 @@ def test_a_run_that_diverges_is_recorded_up_to_there(folders, monkeypatch):
         return loss if epoch < settings.seed + 1 else math.nan
 
     monkeypatch.setattr(loop, "train_epoch", diverging)
-    experiments.perform(run, results, work)
-    (recorded,) = experiments.recorded(results, "seconds")["samples"]["baseline"]
+    replication.perform(run, results, work)
+    (recorded,) = replication.recorded(results, "seconds")["samples"]["baseline"]
     losses = [row["val_loss"] for row in recorded["history"]]
     assert math.isfinite(losses[0]) and math.isnan(losses[1]) and recorded["epoch"] == 1
     assert np.isfinite(recorded["scores"]["ab_mse"]).all()
 
 
 def test_other_data_sets_may_be_missing_but_not_damaged(folders, monkeypatch):
-    (run,) = experiments.matrix("seconds", "baseline/0")
+    (run,) = replication.matrix("seconds", "baseline/0")
     test = data.pack(data.photos("samples", "test"), 16)
 
     def elsewhere(name: str) -> list[str]:
@@ -143,12 +145,12 @@ def test_reproduce_runs_what_is_missing(folders, monkeypatch, capfd):
         return stop.value.code or 0, *capfd.readouterr()
 
     *listed, every, to_do, on_top = reproduce("--dry-run")[1].splitlines()
-    assert len(listed) == len(experiments.matrix("seconds"))
+    assert len(listed) == len(replication.matrix("seconds"))
     assert all(" to do " in line for line in listed) and "on top" in on_top
     assert every.removeprefix("all") == to_do.removeprefix("to do")
     status, said, _ = reproduce("--only", "baseline")
     assert status == 0 and "2 of 2 runs" in said
-    both = experiments.recorded(results, "seconds")["samples"]["baseline"]
+    both = replication.recorded(results, "seconds")["samples"]["baseline"]
     assert [run["settings"]["seed"] for run in both] == [0, 1]
     assert both[0]["scores"] != both[1]["scores"]
     written = {path: path.stat().st_mtime_ns for path in results.rglob("*.json")}
@@ -167,20 +169,20 @@ def test_results_in_the_home_folder(folders, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    (run,) = experiments.matrix("seconds", "samples/gray")
+    (run,) = replication.matrix("seconds", "samples/gray")
     assert not run.done("~/results")
-    experiments.work_through([run], "~/results", "~/work", ["cpu"])
+    replication.work_through([run], "~/results", "~/work", ["cpu"])
     assert run.done("~/results") and run.done(tmp_path / "home" / "results")
-    assert list(experiments.recorded("~/results", "seconds")["samples"]) == ["gray"]
+    assert list(replication.recorded("~/results", "seconds")["samples"]) == ["gray"]
     assert not (tmp_path / "~").exists()
 
 
 @pytest.mark.parametrize("row", ["gray", "mean-colour"])
 def test_a_recorded_row_comes_out_the_same_again(folders, row):
     results, work = folders
-    run = experiments.Run("minutes", "samples", row, None)
-    experiments.perform(run, results, work)
-    assert experiments.recorded(results, "minutes")["samples"][row][0]["history"] is None
+    run = replication.Run("minutes", "samples", row, None)
+    replication.perform(run, results, work)
+    assert replication.recorded(results, "minutes")["samples"][row][0]["history"] is None
     with open(run.folder(results) / "scores.csv", newline="") as file:
         assert next(csv.reader(file)) == ["photo", *metrics.METRICS]
     again, recorded = (
@@ -196,9 +198,9 @@ def test_a_recorded_row_comes_out_the_same_again(folders, row):
 
 def test_recorded_runs_are_what_the_matrix_declares():
     recorded = Path(__file__).parent.parent / "results"
-    plan = experiments.declared()
+    plan = replication.declared()
     for scale in claims.scales():
-        assert all(run.done(recorded) for run in experiments.matrix(scale))
+        assert all(run.done(recorded) for run in replication.matrix(scale))
     for file in recorded.glob("*/*/*/*/run.json"):
         facts = json.loads(file.read_text())
         scale, data, variant, seed = facts["run"].split("/")
@@ -255,12 +257,12 @@ OF_TWO_SIZES = {
 
 @pytest.fixture
 def mixed(monkeypatch):
-    monkeypatch.setattr(sys.modules[experiments.Run.__module__], "declared", lambda: OF_TWO_SIZES)
+    monkeypatch.setattr(sys.modules[replication.Run.__module__], "declared", lambda: OF_TWO_SIZES)
 
 
 def test_a_data_set_may_have_its_own_size_settings_and_number_of_photographs(mixed):
     plans = {
-        name: experiments.Run("mixed", name, "baseline", 1).plan
+        name: replication.Run("mixed", name, "baseline", 1).plan
         for name in ("coast", "forest", "samples")
     }
     assert {name: plan.size for name, plan in plans.items()} == {
@@ -270,11 +272,11 @@ def test_a_data_set_may_have_its_own_size_settings_and_number_of_photographs(mix
     assert plans["forest"].settings == training.Settings(epochs=9, bf16=True, seed=1)
     assert plans["samples"].settings == training.Settings(epochs=2, bf16=True, repeats=8, seed=1)
     assert [plan.first for plan in plans.values()] == [100, None, None]
-    assert experiments.Run("mixed", "samples", "few", 0).plan.settings.epochs == 7
+    assert replication.Run("mixed", "samples", "few", 0).plan.settings.epochs == 7
 
 
 def test_a_row_may_follow_a_recipe_and_take_a_share_of_the_photographs(folders, mixed):
-    run = experiments.Run("mixed", "samples", "half", 0)
+    run = replication.Run("mixed", "samples", "half", 0)
     assert run.plan.settings == training.Settings(
         epochs=12, learning_rate=1e-4, cosine=True, bf16=False, repeats=8
     )
@@ -287,14 +289,14 @@ def test_a_row_may_follow_a_recipe_and_take_a_share_of_the_photographs(folders, 
 
 def test_others_are_data_sets_of_the_same_size(mixed):
     others = {
-        name: experiments.Run("mixed", name, "baseline", 0).plan.others
+        name: replication.Run("mixed", name, "baseline", 0).plan.others
         for name in ("coast", "forest", "samples")
     }
     assert others == {"coast": ("forest",), "forest": ("coast",), "samples": ()}
 
 
 def test_the_most_valuable_runs_come_first(mixed):
-    names = [str(run).removeprefix("mixed/") for run in experiments.matrix("mixed")]
+    names = [str(run).removeprefix("mixed/") for run in replication.matrix("mixed")]
     assert names == [
         *(f"{data}/{row}/any" for data in ("coast", "forest", "samples")
           for row in ("gray", "mean-colour")),
@@ -311,7 +313,7 @@ def test_the_first_photographs_of_a_data_set_are_taken_before_they_are_packed(
 ):
     monkeypatch.setitem(OF_TWO_SIZES["scales"]["mixed"]["each"]["samples"], "photos", 4)
     packs = runner._photographs(
-        experiments.Run("mixed", "samples", "baseline", 0), runner.Shared("cpu")
+        replication.Run("mixed", "samples", "baseline", 0), runner.Shared("cpu")
     )
     whole = data.photos("samples", "train")
     assert packs["train"].names == tuple(photo.name for photo in whole[:4])
@@ -322,11 +324,11 @@ def test_the_first_photographs_of_a_data_set_are_taken_before_they_are_packed(
 def test_a_data_set_may_have_its_own_number_of_seeds(mixed, monkeypatch):
     monkeypatch.setitem(OF_TWO_SIZES["scales"]["mixed"]["each"]["samples"], "seeds", 1)
     for name, seeds in (("samples", [0]), ("coast", [0, 1])):
-        assert [run.seed for run in experiments.matrix("mixed", f"{name}/baseline/")] == seeds
+        assert [run.seed for run in replication.matrix("mixed", f"{name}/baseline/")] == seeds
 
 
 def test_the_scale_for_a_gpu():
-    runs = experiments.matrix("gpu")
+    runs = replication.matrix("gpu")
     assert len(set(runs)) == len(runs)
     assert [run.seed for run in runs[:12]] == [None] * 12 and runs[12].seed == 0
     four = runs[12 : 12 + 3 * 16]
@@ -334,15 +336,15 @@ def test_the_scale_for_a_gpu():
     assert [run.seed for run in four] == [0] * 16 + [1] * 16 + [2] * 16
     assert {run.data for run in four[:8]} == {"landscapes", "places"}
     assert {run.plan.size for run in four if run.data == "imagenet64"} == {64}
-    assert experiments.Run("gpu", "places", "fusion", 0).plan.others == ("landscapes",)
-    assert experiments.Run("gpu", "coast", "fusion", 0).plan.others == ()
+    assert replication.Run("gpu", "places", "fusion", 0).plan.others == ("landscapes",)
+    assert replication.Run("gpu", "coast", "fusion", 0).plan.others == ()
     assert all(run.plan.settings.bf16 and run.plan.changes["width"] == 1 for run in four)
 
 
 def test_scales_name_what_there_is():
-    declared = experiments.declared()
+    declared = replication.declared()
     for scale in declared["scales"].values():
-        assert set(scale.get("trivial", ())) <= set(experiments.TRIVIAL)
+        assert set(scale.get("trivial", ())) <= set(replication.TRIVIAL)
         assert set(scale.get("judged", ())) <= set(scale["data"])
         assert {"width", "data", "ablations", "seeds", "settings"} <= set(scale)
         assert set(scale.get("each", {})) <= set(scale["data"])
@@ -352,7 +354,7 @@ def test_scales_name_what_there_is():
         assert rows <= {*declared["variants"], *declared["steps"]}
         for own in scale.get("each", {}).values():
             assert set(own) <= {"size", "settings", "photos", "seeds"}
-    variants = {run.variant for run in experiments.matrix("paper")}
+    variants = {run.variant for run in replication.matrix("paper")}
     assert "score-concat" not in variants and "score-dot" in variants
 
 
@@ -362,12 +364,12 @@ def test_scales_name_what_there_is():
 def test_visits_are_photographs_times_repeats_times_epochs(mixed):
     def visits(name: str) -> int:
         data, variant, seed = name.split("/")
-        return cost.of(experiments.Run("mixed", data, variant, int(seed))).visits
+        return cost.of(replication.Run("mixed", data, variant, int(seed))).visits
 
     assert visits("coast/baseline/0") == 100 * 3  # the first 100
     assert visits("samples/baseline/0") == 32 * 8 * 2
     assert visits("samples/few/0") == 5 * 8 * 7
-    assert cost.of(experiments.Run("mixed", "coast", "gray", None)) == (0, 0)
+    assert cost.of(replication.Run("mixed", "coast", "gray", None)) == (0, 0)
 
 
 def test_operations_are_counted_as_by_hand():
@@ -398,21 +400,21 @@ def test_operations_are_counted_as_by_hand():
 
 def test_every_run_of_every_scale_has_its_cost_without_its_photographs(monkeypatch):
     monkeypatch.delenv("COLORLIB_DATA", raising=False)
-    for scale in experiments.declared()["scales"]:
-        for run in experiments.matrix(scale):
+    for scale in replication.declared()["scales"]:
+        for run in replication.matrix(scale):
             visits, flop = cost.of(run)
             assert (visits > 0) == (flop > 0) == (run.seed is not None)
 
 
 def test_the_list_adds_up(folders, monkeypatch, capfd):
-    run = experiments.Run("seconds", "samples", "baseline", 0)
-    other = experiments.Run("seconds", "samples", "baseline", 1)
+    run = replication.Run("seconds", "samples", "baseline", 0)
+    other = replication.Run("seconds", "samples", "baseline", 1)
     done = run.folder(folders[0])
     done.mkdir(parents=True)
     (done / "run.json").touch()
     call = ["reproduce", "--dry-run", "--only", "baseline", "--results", folders[0], "--rate", "2"]
     monkeypatch.setattr(sys, "argv", ["colorlib", *map(str, call)])
-    monkeypatch.setattr(experiments.cost, "of", lambda run: experiments.Cost(1234, 36e15))
+    monkeypatch.setattr(replication.cost, "of", lambda run: replication.Cost(1234, 36e15))
     with pytest.raises(SystemExit):
         cli.main()
     one, two, every, to_do, _ = capfd.readouterr().out.splitlines()
@@ -434,7 +436,7 @@ def test_short_tables_of_scores(tmp_path):
         records.write_elsewhere(folder, elsewhere, names if compact else None)
         records.write(folder, {"val_loss": 1.234567}, names,
                       {"ab_mse": [1.234567, 12.34567]}, compact=compact)
-    long, short = experiments.recorded(tmp_path / "results", "x")["coast"]["fusion"]
+    long, short = replication.recorded(tmp_path / "results", "x")["coast"]["fusion"]
     assert long["scores"]["ab_mse"] == [1.23457, 12.3457]
     assert short["scores"]["ab_mse"] == [1.235, 12.35] and short["val_loss"] == 1.23457
     assert long["names"] == short["names"] == list(names)
@@ -444,14 +446,14 @@ def test_short_tables_of_scores(tmp_path):
 
 
 def test_every_row_can_be_built():
-    declared = experiments.declared()
+    declared = replication.declared()
     for row in (declared["variants"] | declared["steps"] | declared["ablations"]).values():
         networks.build(row["preset"], width=0.125, **row.get("set", {}))
         priors.Spec(**row.get("prior", {}))
         assert set(row) <= {"preset", "set", "settings", "prior", "photos", "recipe", "share"}
     for scale in declared["scales"]:
-        for run in experiments.matrix(scale):
-            assert run.plan.settings or run.variant in experiments.TRIVIAL
+        for run in replication.matrix(scale):
+            assert run.plan.settings or run.variant in replication.TRIVIAL
 
 
 def runs_of(*scores: list[float]) -> list[dict]:
@@ -463,41 +465,41 @@ def test_differences_are_paired_by_photograph():
     # Photographs differ by far more than the variants do; pairing takes that out.
     base = [0.0, 10.0, 20.0, 30.0]
     worse = runs_of([1.0, 11.2, 20.8, 31.0])
-    mean, low, high = experiments.difference(worse, runs_of(base))
+    mean, low, high = replication.difference(worse, runs_of(base))
     assert mean == pytest.approx(1.0) and 0.7 < low < 1 < high < 1.3
-    mean, low, high = experiments.difference(runs_of(base), worse)
+    mean, low, high = replication.difference(runs_of(base), worse)
     assert mean == pytest.approx(-1.0) and high < 0
     with pytest.raises(ValueError, match="same photographs"):
-        experiments.difference(worse, runs_of([1.0, 2.0]))
+        replication.difference(worse, runs_of([1.0, 2.0]))
 
 
 def test_photographs_without_the_metric_are_left_out():
     nan = math.nan
     some, none = runs_of([1.0, nan, 3.0]), runs_of([nan, 1.0, nan])
-    left = experiments.difference(runs_of([1.0, 3.0]), runs_of([0.0, 0.0]))
-    assert experiments.difference(some, runs_of([0.0, 9.0, 0.0])) == left
-    assert np.isnan(experiments.difference(some, none)).all()
-    assert np.isnan(experiments.difference(runs_of([1.0, nan]), runs_of([0.0, 0.0]))).all()
+    left = replication.difference(runs_of([1.0, 3.0]), runs_of([0.0, 0.0]))
+    assert replication.difference(some, runs_of([0.0, 9.0, 0.0])) == left
+    assert np.isnan(replication.difference(some, none)).all()
+    assert np.isnan(replication.difference(runs_of([1.0, nan]), runs_of([0.0, 0.0]))).all()
 
 
 def test_with_one_seed_the_interval_is_that_of_the_paired_t_test():
     gaps = np.random.default_rng(0).normal(0.5, 1, 12)
     wanted = stats.ttest_1samp(gaps, 0).confidence_interval()
-    mean, *ends = experiments.difference(runs_of(gaps), runs_of(0 * gaps))
+    mean, *ends = replication.difference(runs_of(gaps), runs_of(0 * gaps))
     assert mean == pytest.approx(gaps.mean()) and ends == pytest.approx(wanted)
     same = runs_of([1.0, 2.0])
-    assert experiments.difference(same, same) == (0, 0, 0)
+    assert replication.difference(same, same) == (0, 0, 0)
 
 
 def test_the_effect_that_could_be_seen_has_a_power_of_four_fifths():
     gaps = np.random.default_rng(0).normal(0, 1, 200)
-    found = experiments.estimate(runs_of(gaps), runs_of(0 * gaps))
+    found = replication.estimate(runs_of(gaps), runs_of(0 * gaps))
     # The share of other such samples, around the effect, whose intervals exclude zero.
     several = np.random.default_rng(1).normal(found.detectable, gaps.std(ddof=1), (4000, 200))
     shares = stats.ttest_1samp(several, 0, axis=1).pvalue < 0.05
     assert shares.mean() == pytest.approx(0.8, abs=0.02)
     same = runs_of([1.0, 2.0])
-    assert experiments.estimate(same, same).detectable == 0
+    assert replication.estimate(same, same).detectable == 0
 
 
 def test_variances_of_a_mean_of_estimates_add_up():
@@ -527,19 +529,19 @@ def test_a_summary_is_in_percent_of_mean_colour_where_it_is_tested():
         "net": [run(2, 0.6, 0.6, elsewhere=away), run(3, 0.8, 0.7, elsewhere=away)],
     }
     there = {"gray": [run(9, 0, 0.2)], "mean-colour": [run(6, 0.1, 0.2)]}
-    found = experiments.summary(rows, "net")
+    found = replication.summary(rows, "net")
     assert found.errors == [50, 75] and found.error == 62.5
     assert (found.chroma, found.gap) == pytest.approx((0.7, 30))
-    errors, chroma, gap = experiments.summary(rows, "net", "there", there)
+    errors, chroma, gap = replication.summary(rows, "net", "there", there)
     assert errors == [50, 50] and chroma == 0.5 and math.isnan(gap)
     with pytest.raises(ValueError, match="its rows"):
-        experiments.summary(rows, "net", "there")
+        replication.summary(rows, "net", "there")
     away["there"]["classifier_agreement"] = [0.6]
-    assert experiments.summary(rows, "net", "there", there).gap == pytest.approx(50)
+    assert replication.summary(rows, "net", "there", there).gap == pytest.approx(50)
 
 
 def test_a_difference_in_percent_is_of_the_other():
-    mean, low, high = experiments.relative(runs_of([2.0, 4.0]), runs_of([1.0, 3.0])).interval
+    mean, low, high = replication.relative(runs_of([2.0, 4.0]), runs_of([1.0, 3.0])).interval
     assert (mean, low, high) == (50, 50, 50)
 
 
@@ -547,7 +549,7 @@ def test_where_photographs_agree_the_interval_is_that_of_welchs_t_test_over_seed
     ours, theirs = [1.0, 1.2, 1.1], [0.7, 1.3, 0.9, 1.0]
     wanted = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval()
     sides = [runs_of(*([value] * 5 for value in side)) for side in (ours, theirs)]
-    mean, *ends = experiments.difference(*sides)
+    mean, *ends = replication.difference(*sides)
     assert mean == pytest.approx(1.1 - 0.975) and ends == pytest.approx(wanted)
 
 
@@ -555,11 +557,11 @@ def test_a_network_with_one_seed_varies_as_the_other_and_a_trivial_baseline_does
     several = runs_of(*([value] * 5 for value in (1.0, 1.2, 1.1)))
     trivial = runs_of([1.0] * 5)
     network = [trivial[0] | {"settings": {"seed": 0}}]
-    mean, *ends = experiments.difference(several, trivial)
+    mean, *ends = replication.difference(several, trivial)
     wanted = stats.ttest_1samp([0.0, 0.2, 0.1], 0).confidence_interval()
     assert (mean, *ends) == pytest.approx((0.1, *wanted))
     # A third of the seeds' variance for the mean of three, and all of it for the one.
-    _, low, high = experiments.difference(several, network)
+    _, low, high = replication.difference(several, network)
     reach = stats.t.ppf(0.975, 2) * 0.1 * (4 / 3) ** 0.5
     assert (low, high) == pytest.approx((0.1 - reach, 0.1 + reach))
 
@@ -568,8 +570,8 @@ def test_workers_report_each_run_and_end_with_a_killed_parent(tmp_path):
     code = """
 import os, sys, time
 from pathlib import Path
-from colorlib import experiments
-from colorlib.experiments import pool
+import replication
+from replication import pool
 
 def perform(run, results, *rest):  # the trivial baselines at once, the others never
     if run.seed is not None:
@@ -582,8 +584,8 @@ if __name__ == "__main__":
     out = Path(sys.argv[1])
     def report(run, error):
         (out / f"{run.variant} {error}").touch()
-    runs = experiments.matrix("seconds", "samples/")[:4]
-    experiments.work_through(runs, out, out, ["cpu", "cpu"], report=report)
+    runs = replication.matrix("seconds", "samples/")[:4]
+    replication.work_through(runs, out, out, ["cpu", "cpu"], report=report)
 """
     script, out = tmp_path / "run.py", tmp_path / "out"
     script.write_text(code)
@@ -614,8 +616,8 @@ out = Path(sys.argv[1])
 if __name__ != "__main__" and sys.argv[2] == "at once":
     (out / str(os.getpid())).touch()
     time.sleep(1)
-from colorlib import experiments
-from colorlib.experiments import pool
+import replication
+from replication import pool
 
 def perform(run, results, *rest):
     (results / str(os.getpid())).touch()
@@ -625,8 +627,8 @@ pool.perform = perform
 pool._prepared = lambda runs, *_: runs
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here
-    runs = experiments.matrix("seconds", "samples/baseline")
-    experiments.work_through(runs, out, out, ["cpu", "cpu"])
+    runs = replication.matrix("seconds", "samples/baseline")
+    replication.work_through(runs, out, out, ["cpu", "cpu"])
 """
     script, out = tmp_path / "run.py", tmp_path / "out"
     script.write_text(code)
@@ -647,7 +649,7 @@ if __name__ == "__main__":
 
 
 def test_there_are_no_more_processes_than_runs_and_they_wait_for_them(tmp_path, monkeypatch):
-    runs, started, ended = experiments.matrix("seconds", "samples/baseline"), [], []
+    runs, started, ended = replication.matrix("seconds", "samples/baseline"), [], []
     last = threading.Event()
 
     def prepared(*_):
@@ -737,11 +739,11 @@ def test_without_time_nothing_begins_and_the_same_command_goes_on(
 
 def test_a_run_that_time_stops_goes_on_to_the_same_tables(folders, tmp_path):
     results, work = folders
-    (run,) = experiments.matrix("seconds", "samples/baseline/0")
+    (run,) = replication.matrix("seconds", "samples/baseline/0")
     code = """
 import sys, time
-from colorlib import experiments
-from colorlib.experiments import pool
+import replication
+from replication import pool
 from colorlib.training import loop
 
 whole = loop.train_epoch
@@ -753,7 +755,7 @@ def train_epoch(*arguments):
 
 loop.train_epoch = train_epoch  # in the worker too, which imports this file
 if __name__ == "__main__":
-    (run,) = experiments.matrix("seconds", "samples/baseline/0")
+    (run,) = replication.matrix("seconds", "samples/baseline/0")
     metrics = run.folder(sys.argv[2]) / "metrics.csv"
 
     class Until:  # until the first epoch is done
@@ -761,7 +763,7 @@ if __name__ == "__main__":
             return -1.0 if metrics.is_file() and len(metrics.read_text().split()) > 1 else 60.0
 
     ended = []
-    experiments.work_through([run], sys.argv[1], sys.argv[2], ["cpu"],
+    replication.work_through([run], sys.argv[1], sys.argv[2], ["cpu"],
                              report=lambda *it: ended.append(it), until=Until())
     assert not ended
 """
@@ -773,8 +775,8 @@ if __name__ == "__main__":
     assert len(losses.read_text().splitlines()) == 2  # a head and an epoch
     schedule = pool._Schedule([run], work, 0.0)
     assert schedule._flop_left(run) == cost.of(run).flop / 2
-    experiments.work_through([run], results, work, ["cpu"])
-    experiments.work_through([run], tmp_path / "whole", tmp_path / "other", ["cpu"])
+    replication.work_through([run], results, work, ["cpu"])
+    replication.work_through([run], tmp_path / "whole", tmp_path / "other", ["cpu"])
     assert tables(results) == tables(tmp_path / "whole") and len(tables(results)) == 4
 
 
@@ -782,9 +784,9 @@ def test_nothing_begins_that_will_not_end_in_time(monkeypatch):
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     costs = {"baseline": 1e12, "fusion": 4e12, "attention": 2e12, "gray": 0.0}
-    monkeypatch.setattr(cost, "of", lambda run: experiments.Cost(1, costs[run.variant]))
+    monkeypatch.setattr(cost, "of", lambda run: replication.Cost(1, costs[run.variant]))
     names = ("baseline", "fusion", "attention", "gray")
-    runs = [experiments.Run("seconds", "samples", v, None if v == "gray" else 0) for v in names]
+    runs = [replication.Run("seconds", "samples", v, None if v == "gray" else 0) for v in names]
     schedule = pool._Schedule(runs, "nowhere", 1100.0)
     assert schedule.next() == runs[0]  # nothing is known of how long it takes
     now += 40.0
@@ -801,7 +803,7 @@ def test_time_that_is_up_ends_what_is_prepared(folders, monkeypatch):
     results, work = folders
     monkeypatch.setenv("COLORLIB_CACHE", str(work / "cache"))
     monkeypatch.setattr(pool, "perform", None)  # calling it would fail
-    (run,) = experiments.matrix("seconds", "samples/gray")
+    (run,) = replication.matrix("seconds", "samples/gray")
     begun = time.monotonic()
 
     def slowly(items):
@@ -810,7 +812,7 @@ def test_time_that_is_up_ends_what_is_prepared(folders, monkeypatch):
             yield item
 
     until = time.monotonic() + 0.5
-    experiments.work_through([run], results, work, ["cpu"], until=until, progress=slowly)
+    replication.work_through([run], results, work, ["cpu"], until=until, progress=slowly)
     assert time.monotonic() - begun < 5 and not results.exists()
     assert not preparing()
 
@@ -822,7 +824,7 @@ def preparing() -> list[str]:
 
 def test_runs_begin_while_others_are_prepared_and_are_the_same(folders, tmp_path, monkeypatch):
     results, work = folders
-    runs = experiments.matrix("seconds", "samples/")[:3]
+    runs = replication.matrix("seconds", "samples/")[:3]
     happened, first_ended, load = [], threading.Event(), runner.Shared.load
 
     def slowly(shared, run):  # in this process; the workers have the library's
@@ -837,13 +839,13 @@ def test_runs_begin_while_others_are_prepared_and_are_the_same(folders, tmp_path
         first_ended.set()
 
     monkeypatch.setattr(runner.Shared, "load", slowly)
-    experiments.work_through(runs, results, work, ["cpu", "cpu"], report=report)
+    replication.work_through(runs, results, work, ["cpu", "cpu"], report=report)
     assert [run for what, run in happened if what == "prepared"] == runs
     assert {run for what, run in happened[-3:] if what == "ended"} >= {runs[2]}
     ended = [what for what, _ in happened].index("ended")
     assert ended < happened.index(("prepared", runs[2])) and not preparing()
     monkeypatch.setattr(runner.Shared, "load", load)
-    experiments.work_through(runs, tmp_path / "alone", work, ["cpu"])
+    replication.work_through(runs, tmp_path / "alone", work, ["cpu"])
     assert tables(results) == tables(tmp_path / "alone") and len(tables(results)) > 3
 
 
@@ -851,7 +853,7 @@ def test_runs_begin_while_others_are_prepared_and_are_the_same(folders, tmp_path
 def test_an_interrupt_ends_what_is_prepared(tmp_path):
     code = """
 import signal, sys, time
-from colorlib import experiments
+import replication
 
 def slowly(items):
     for i, item in enumerate(items):
@@ -862,8 +864,8 @@ def slowly(items):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here
-    runs = experiments.matrix("seconds", "samples/baseline")
-    experiments.work_through(runs, sys.argv[1], sys.argv[1], ["cpu", "cpu"], progress=slowly)
+    runs = replication.matrix("seconds", "samples/baseline")
+    replication.work_through(runs, sys.argv[1], sys.argv[1], ["cpu", "cpu"], progress=slowly)
 """
     script, cache = tmp_path / "run.py", tmp_path / "cache"
     script.write_text(code)
@@ -882,13 +884,13 @@ if __name__ == "__main__":
 
 def test_several_runs_share_a_device(reproduce, folders, monkeypatch, tmp_path):
     seen = []
-    work_through = experiments.work_through
+    work_through = replication.work_through
 
     def noted(runs, results, work, devices, *rest):
         seen.append(devices)
         work_through(runs, results, work, devices, *rest)
 
-    monkeypatch.setattr(experiments, "work_through", noted)
+    monkeypatch.setattr(replication, "work_through", noted)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     assert reproduce("--only", "baseline", "--workers-per-device", "2")[0] == 0
     assert reproduce("--only", "baseline", results=tmp_path / "alone")[0] == 0
@@ -900,14 +902,14 @@ def test_several_runs_share_a_device(reproduce, folders, monkeypatch, tmp_path):
 def test_what_runs_need_is_made_before_and_by_one_process(folders, monkeypatch):
     results, work = folders
     monkeypatch.setenv("COLORLIB_CACHE", str(work / "cache"))
-    runs = [run for run in experiments.matrix("seconds", "fusion/") if run.variant == "fusion"]
+    runs = [run for run in replication.matrix("seconds", "fusion/") if run.variant == "fusion"]
     for run in runs:
         run.__dict__["plan"] = dataclasses.replace(run.plan, prior=priors.Spec(size=32))
     made = []
 
     def perform(run, results, work, device, commit, shared):
         made.append({path.name for path in (work / "cache").rglob("*.npy")})
-        monkeypatch.setattr("colorlib.rows._fill", None)  # calling it would fail
+        monkeypatch.setattr("colorlib.data.rows._fill", None)  # calling it would fail
         shared.load(run)
 
     loaded = []
@@ -921,7 +923,7 @@ def test_what_runs_need_is_made_before_and_by_one_process(folders, monkeypatch):
 
     ended = []
     monkeypatch.setattr(pool, "perform", perform)
-    experiments.work_through(
+    replication.work_through(
         runs, results, work, ["cpu"], report=lambda *it: ended.append(it), progress=progress
     )
     assert ended == [(run, None) for run in runs] and len(runs) == 2
@@ -936,11 +938,11 @@ def test_photographs_that_are_not_there_fail_one_run(folders, monkeypatch, devic
     results, work = folders
     monkeypatch.delenv("COLORLIB_DATA", raising=False)
     runs = [
-        experiments.Run("seconds", "coast", "gray", None),
-        experiments.Run("seconds", "samples", "gray", None),
+        replication.Run("seconds", "coast", "gray", None),
+        replication.Run("seconds", "samples", "gray", None),
     ]
     ended = {}
-    experiments.work_through(
+    replication.work_through(
         runs, results, work, devices, report=lambda run, error: ended.update({run: error})
     )
     assert "coast" in ended[runs[0]] and ended[runs[1]] is None
@@ -955,8 +957,8 @@ def test_an_unforeseen_error_fails_one_run_and_killed_workers_are_reported(folde
 
     monkeypatch.setattr(pool, "perform", broken)
     monkeypatch.setattr(runner.Shared, "load", broken)  # of which only the runs tell
-    runs = experiments.matrix("seconds", "baseline")
-    experiments.work_through(
+    runs = replication.matrix("seconds", "baseline")
+    replication.work_through(
         runs, results, work, ["cpu"], report=lambda run, error: ended.update({run: error})
     )
     assert set(ended.values()) == {"MemoryError: none left"}

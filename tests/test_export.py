@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from colorlib import networks
-from colorlib.errors import ColorlibError
-from colorlib.networks import export
+from colorlib.base.errors import ColorlibError
+from colorlib.tool import export
 
 
 def network(preset="baseline", **changes) -> networks.Colorizer:
@@ -58,7 +58,7 @@ def test_every_variant_predicts_the_same_as_onnx(preset, changes, tmp_path):
         changes = {"embedding": 12} | changes
     model = network(preset, **changes)
     path = tmp_path / "network.onnx"
-    assert networks.export_onnx(model, path) <= 1e-4
+    assert export.export_onnx(model, path) <= 1e-4
     for batch, H, W in ((1, 8, 8), (3, 9, 70), (2, 64, 96)):
         L = torch.rand(batch, 1, H, W) * 2 - 1
         embedding = torch.randn(batch, 12) if model.config.embedding else None
@@ -71,7 +71,7 @@ def test_every_variant_predicts_the_same_as_onnx(preset, changes, tmp_path):
 
 def test_an_onnx_file_says_what_it_is_and_stands_alone(tmp_path):
     model = network("fusion", embedding=5).train()
-    networks.export_onnx(model, tmp_path / "new folder" / "network.onnx", size=96, name="a")
+    export.export_onnx(model, tmp_path / "new folder" / "network.onnx", size=96, name="a")
     assert model.training
     (path,) = (tmp_path / "new folder").iterdir()
     file = onnx.load(path)
@@ -114,7 +114,7 @@ def test_what_onnx_would_predict_otherwise_is_not_written(part, says, tmp_path):
     model = network()
     model.coordinates = Part(part)
     with pytest.raises(ColorlibError, match=says) as caught:
-        networks.export_onnx(model, tmp_path / "network.onnx")
+        export.export_onnx(model, tmp_path / "network.onnx")
     assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
 
 
@@ -130,14 +130,14 @@ def test_a_map_of_another_size_is_noticed(monkeypatch, tmp_path):
 
     monkeypatch.setattr(export, "_trace", traced)
     with pytest.raises(ColorlibError, match="differ by inf"):
-        networks.export_onnx(model, tmp_path / "network.onnx")
+        export.export_onnx(model, tmp_path / "network.onnx")
 
 
 def test_an_onnx_file_replaces_nothing(tmp_path):
     path = tmp_path / "network.onnx"
     path.write_text("mine")
     with pytest.raises(ColorlibError, match="exists already and is not overwritten"):
-        networks.export_onnx(network(), path)
+        export.export_onnx(network(), path)
     assert path.read_text() == "mine" and list(tmp_path.iterdir()) == [path]
 
 
@@ -148,14 +148,14 @@ def test_an_onnx_file_that_cannot_be_written_is_not_begun(monkeypatch, tmp_path)
 
     monkeypatch.setattr(onnx, "save", full)
     with pytest.raises(ColorlibError, match=r"network\.onnx cannot be written: No space left"):
-        networks.export_onnx(network(), tmp_path / "network.onnx")
+        export.export_onnx(network(), tmp_path / "network.onnx")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.filterwarnings("ignore:Exporting to ONNX opset version 99")
 def test_an_opset_that_there_is_not_is_refused(tmp_path):
     with pytest.raises(ColorlibError, match=r"opset.*99"):
-        networks.export_onnx(network(), tmp_path / "network.onnx", opset=99)
+        export.export_onnx(network(), tmp_path / "network.onnx", opset=99)
     assert not list(tmp_path.iterdir())
 
 
@@ -163,5 +163,5 @@ def test_an_opset_that_there_is_not_is_refused(tmp_path):
 def test_without_the_extra_it_is_named(package, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ColorlibError, match=r"colorlib\[export\]: pip install onnx onnxruntime"):
-        networks.export_onnx(network(), tmp_path / "network.onnx")
+        export.export_onnx(network(), tmp_path / "network.onnx")
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from colorlib import lab
-from colorlib.book import figures, widgets
+from replication.book import figures, widgets
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from colorlib import files
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
 
 
 def picture(mode: str = "RGB", size=(6, 4)) -> Image.Image:

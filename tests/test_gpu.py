@@ -7,10 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from colorlib import data, devices, metrics, networks, pipeline, priors, training
-from colorlib.errors import ColorlibError
+from colorlib import data, metrics, networks, training
+from colorlib.base import devices
+from colorlib.base.errors import ColorlibError
 from colorlib.lab import rgb_to_lab
-from colorlib.networks import PRESETS, Attention
+from colorlib.networks import PRESETS, Attention, priors
+from colorlib.tool import pipeline, weights
 from colorlib.training import Settings, augment, loop
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -95,7 +97,7 @@ def test_embeddings(tmp_path, monkeypatch, float32):
         Image.fromarray(pixels).resize((200, 160)).save(tmp_path / f"{i}.png")
     photos, _ = data.everything(tmp_path)
     one, other = (
-        np.array(priors.embed(photos, priors.Prior(), device)) for device in ("cpu", "cuda")
+        np.array(data.embed(photos, priors.Prior(), device)) for device in ("cpu", "cuda")
     )
     assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(one)
 
@@ -256,7 +258,7 @@ def test_a_run_goes_on_elsewhere(first, then, toy_photographs, tmp_path):
             network(), toy_photographs, toy_photographs, settings, tmp_path, device
         )
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
-    best = networks.load_weights(tmp_path / "best.safetensors")
+    best = weights.load_weights(tmp_path / "best.safetensors")
     assert training.evaluate(best, toy_photographs) == pytest.approx(
         min(row["val_loss"] for row in history), rel=2e-2
     )

@@ -16,9 +16,10 @@ from browser import CHROMIUM, Tab, browse, press
 from PIL import Image, ImageOps
 from torch.nn import functional as F
 
-from colorlib import colorize, data, files, lab, zoo
-from colorlib.book import in_page
+from colorlib import colorize, data, files, lab
 from colorlib.networks import Colorizer
+from colorlib.tool import zoo
+from replication.book import in_page
 
 ROOT = Path(__file__).parents[1]
 in_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")

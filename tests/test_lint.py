@@ -21,11 +21,15 @@ def test_style_and_types(command):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+PACKAGES = ("colorlib", "replication")
+
+
 def order() -> dict[str, tuple[int, int]]:
-    """Module -> room and place in it, as CONTRIBUTING.md lists them."""
+    """Module -> room and place in it, as CONTRIBUTING.md lists them; without "colorlib."."""
     text = (ROOT / "CONTRIBUTING.md").read_text().split("Imports run one way")[1]
+    block = re.findall(r"^    (\w.*(?:\n {8}.*)*)$", text.split("\n- ")[0], re.MULTILINE)
     places: dict[str, tuple[int, int]] = {}
-    for line in re.findall(r"^    (\w.*)$", text.split("\n- ")[0], re.MULTILINE):
+    for line in block:
         room, _, inside = line.rpartition(":")
         if room:
             places[room] = (len(places), -1)
@@ -41,10 +45,16 @@ def imported(path: Path, places: Collection[str]) -> set[str]:
     """The modules of ours that a file imports anywhere, as `order` names them."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "colorlib":
-            module = (node.module or "").removeprefix("colorlib").lstrip(".")
-            for alias in node.names:
-                inner = f"{module}.{alias.name}".lstrip(".")
+        if isinstance(node, ast.Import):
+            names = [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [(node.module or "", alias.name) for alias in node.names]
+        else:
+            continue
+        for module, name in names:
+            if module.split(".")[0] in PACKAGES:
+                module = module.removeprefix("colorlib").lstrip(".")
+                inner = f"{module}.{name}".strip(".")
                 found.add(inner if inner in places else module)
     return found - {""}
 
@@ -52,13 +62,13 @@ def imported(path: Path, places: Collection[str]) -> set[str]:
 def test_imports_run_one_way():
     """In the order that CONTRIBUTING.md names."""
     places = order()
-    root = ROOT / "colorlib"
     files = {
-        ".".join(path.relative_to(root).with_suffix("").parts): path
-        for path in root.rglob("*.py")
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removeprefix("colorlib."): path
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
         if not path.stem.startswith("_")
     }
-    rooms = {name.split(".")[0] for name in files if "." in name}
+    rooms = {name.rpartition(".")[0] for name in files if "." in name}
     assert set(places) == set(files) | rooms
     for name, path in files.items():
         for used in imported(path, places):

@@ -8,9 +8,10 @@ from skimage.color import deltaE_ciede2000, lab2lch
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 from torch.nn import functional as F
 
-from colorlib import colours, data, lab, metrics, networks, priors
+from colorlib import colours, data, lab, metrics, networks
 from colorlib.data import Packed
 from colorlib.metrics import batches, classifier, definitions, evaluation
+from colorlib.networks import priors
 
 
 def packed(*colours) -> Packed:

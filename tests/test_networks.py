@@ -10,20 +10,22 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-from colorlib import classifiers, colours, lab, networks
-from colorlib.errors import ColorlibError
-from colorlib.networks.weights import write_tensors
-from colorlib.priors import Prior
+from colorlib import colours, lab, networks
+from colorlib.base.errors import ColorlibError
+from colorlib.networks import classifiers
+from colorlib.networks.priors import Prior
+from colorlib.tool import weights
+from colorlib.tool.weights import write_tensors
 
 
-def weights(module: nn.Module) -> int:
+def count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 def test_weight_counts_are_those_of_deep_koalarization():
     network = networks.build("baseline", batch_norm=False)
-    assert weights(network.encoder) == 5_827_200
-    assert weights(network.decoder) + weights(network.head) == 424_802
+    assert count(network.encoder) == 5_827_200
+    assert count(network.decoder) + count(network.head) == 424_802
 
 
 def test_batch_norm_everywhere_but_in_the_decoders_last_two_convolutions():
@@ -55,7 +57,7 @@ def test_max_pooling_can_take_the_place_of_strides():
     assert kinds.count(nn.MaxPool2d) == 3
     convolutions = [layer for layer in pooled.encoder.modules() if isinstance(layer, nn.Conv2d)]
     assert all(layer.stride == (1, 1) for layer in convolutions)
-    assert weights(pooled) == weights(strided)
+    assert count(pooled) == count(strided)
     pooled.load_state_dict(strided.state_dict())
     assert pooled(torch.zeros(1, 1, 20, 24)).shape == (1, 2, 20, 24)
 
@@ -148,18 +150,18 @@ def test_weights_of_the_first_version_load(tmp_path):
     metadata = {"format": "colorlib-weights-1", "config": json.dumps(config), "about": "{}"}
     write_tensors(tensors, tmp_path / "w.safetensors", metadata)
     L, embedding = torch.rand(1, 1, 16, 16), torch.randn(1, 5)
-    again = networks.load_weights(tmp_path / "w.safetensors")
+    again = weights.load_weights(tmp_path / "w.safetensors")
     assert torch.equal(again(L, embedding), network(L, embedding))
 
 
 def test_weight_counts_of_the_final_model():
     fusion = networks.build("fusion", embedding=1001, batch_norm=False)
-    assert weights(fusion.fusion) == 322_048
-    assert weights(fusion) == 6_574_050
+    assert count(fusion.fusion) == 322_048
+    assert count(fusion) == 6_574_050
     coordinates = networks.build("fusion", embedding=1001, batch_norm=False, coordinates=True)
-    assert weights(coordinates) - weights(fusion) == 1_152
+    assert count(coordinates) - count(fusion) == 1_152
     by_score = {
-        score: weights(networks.build("attention", attention=score).attention)
+        score: count(networks.build("attention", attention=score).attention)
         for score in ("dot", "general", "concat", "pointwise")
     }
     W, W_c, v = 256 * 256, 2 * 256 * 256 + 256, 256
@@ -412,12 +414,12 @@ def test_weights_come_back_as_they_were(tmp_path):
     torch.manual_seed(0)
     network = networks.build("baseline", width=0.125, batch_norm=False).eval()
     path = tmp_path / "new folder" / "w.safetensors"
-    networks.save_weights(network, path, size=96)
-    again = networks.load_weights(path)
+    weights.save_weights(network, path, size=96)
+    again = weights.load_weights(path)
     L = torch.rand(1, 1, 32, 32)
     assert again.config == network.config
     assert torch.equal(again(L), network(L))
-    assert networks.read_about(path) == {"size": 96}
+    assert weights.read_about(path) == {"size": 96}
     assert [p.name for p in path.parent.iterdir()] == ["w.safetensors"]
 
 
@@ -425,11 +427,11 @@ def test_half_precision_weights_are_half_the_size_and_nearly_the_same(tmp_path):
     torch.manual_seed(0)
     network = networks.build("baseline", width=0.25)
     network(torch.rand(4, 1, 32, 32))  # moves the running statistics
-    networks.save_weights(network, tmp_path / "full")
-    networks.save_weights(network, tmp_path / "half", half=True)
+    weights.save_weights(network, tmp_path / "full")
+    weights.save_weights(network, tmp_path / "half", half=True)
     assert (tmp_path / "half").stat().st_size < 0.6 * (tmp_path / "full").stat().st_size
     L = torch.rand(1, 1, 32, 32)
-    again = networks.load_weights(tmp_path / "half")
+    again = weights.load_weights(tmp_path / "half")
     assert not again.training
     assert torch.allclose(again(L), network.eval()(L), atol=1e-2)
 
@@ -438,16 +440,16 @@ def test_foreign_and_damaged_files_are_refused(tmp_path):
     foreign = tmp_path / "foreign.safetensors"
     save_file({"x": torch.zeros(1)}, foreign)
     with pytest.raises(ColorlibError, match="not written by colorlib"):
-        networks.load_weights(foreign)
+        weights.load_weights(foreign)
 
     damaged = tmp_path / "damaged.safetensors"
-    networks.save_weights(networks.build("baseline", width=0.125), damaged)
+    weights.save_weights(networks.build("baseline", width=0.125), damaged)
     damaged.write_bytes(damaged.read_bytes()[:1000])
     with pytest.raises(ColorlibError, match="damaged"):
-        networks.load_weights(damaged)
+        weights.load_weights(damaged)
 
     with pytest.raises(ColorlibError, match="no weights file"):
-        networks.load_weights(tmp_path / "missing")
+        weights.load_weights(tmp_path / "missing")
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
@@ -457,7 +459,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
     metadata = {"format": "colorlib-weights-1", "config": config, "about": "{}"}
     write_tensors(network.state_dict(), path, metadata)
     with pytest.raises(ColorlibError, match="does not fit"):
-        networks.load_weights(path)
+        weights.load_weights(path)
 
 
 def test_a_score_that_there_is_not_is_refused():
@@ -501,10 +503,10 @@ def test_an_encoder_may_start_from_random_weights_and_loads_without_the_trained_
     assert not torch.equal(
         scratch.encoder.net.conv_stem.weight, trained.encoder.net.conv_stem.weight
     )
-    networks.save_weights(trained.eval(), tmp_path / "w.safetensors")
+    weights.save_weights(trained.eval(), tmp_path / "w.safetensors")
     monkeypatch.setattr(classifiers, "_from_package", lambda name: pytest.fail("not needed"))
     L = torch.rand(1, 1, 40, 33) * 2 - 1
-    assert torch.equal(networks.load_weights(tmp_path / "w.safetensors")(L), trained(L))
+    assert torch.equal(weights.load_weights(tmp_path / "w.safetensors")(L), trained(L))
 
 
 @pytest.mark.parametrize(
@@ -624,17 +626,17 @@ def test_adjusted_it_answers_as_if_colours_were_equally_frequent(tmp_path):
     z = torch.full((1, 261, 1, 1), -50.0)
     z[0, rarest], z[0, usual] = frequency[rarest].log(), frequency[usual].log()
     model = quantized(temperature=0.5)
-    networks.save_weights(model, tmp_path / "w.safetensors")
+    weights.save_weights(model, tmp_path / "w.safetensors")
     one, other = colours.centres()[[rarest, usual]].float() / 128
     ratio = frequency[rarest] / frequency[usual]
     for power, odds in ((0.0, ratio**2), (0.5, ratio), (1.0, 1.0)):  # to the power of 1 / T
-        adjusted = networks.load_weights(tmp_path / "w.safetensors", adjustment=power)
+        adjusted = weights.load_weights(tmp_path / "w.safetensors", adjustment=power)
         assert adjusted.config == replace(model.config, adjustment=power)
         expected = (odds * one + other) / (odds + 1)
         assert torch.allclose(adjusted.head.ab(z, (1, 1))[0, :, 0, 0], expected, atol=1e-4)
     for other_change in ({"width": 0.25}, {"temprature": 1.0}):
         with pytest.raises(ValueError, match="no field that only says how a head answers"):
-            networks.load_weights(tmp_path / "w.safetensors", **other_change)
+            weights.load_weights(tmp_path / "w.safetensors", **other_change)
 
 
 def test_its_loss_is_lowest_for_the_colours_themselves_and_counts_rare_ones_more():

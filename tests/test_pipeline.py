@@ -9,9 +9,10 @@ from PIL import Image
 from skimage.color import rgb2lab
 from torch.nn import functional as F
 
-from colorlib import colorize, data, lab, metrics, networks, pipeline, zoo
-from colorlib.errors import ColorlibError
-from colorlib.pipeline import Pipeline, predict, upsample
+from colorlib import colorize, data, lab, metrics, networks
+from colorlib.base.errors import ColorlibError
+from colorlib.tool import pipeline, weights, zoo
+from colorlib.tool.pipeline import Pipeline, predict, upsample
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def with_a_prior(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     model = networks.build("attention", width=0.125, output_gain=3.0)
     path = tmp_path_factory.mktemp("weights") / "prior.safetensors"
-    networks.save_weights(model, path, size=64, prior={"size": 64})
+    weights.save_weights(model, path, size=64, prior={"size": 64})
     return path
 
 
@@ -343,7 +344,7 @@ def test_weights_are_a_name_a_file_or_a_run_folder(with_a_prior, tmp_path, monke
     found = zoo.load("run")
     assert (found.name, found.size, found.about["prior"]) == ("run", 64, {"size": 64})
     assert found.prior().spec.size == 64 and zoo.load().prior() is None
-    assert (zoo.load().name, zoo.load().size) == (zoo.DEFAULT, networks.read_about(
+    assert (zoo.load().name, zoo.load().size) == (zoo.DEFAULT, weights.read_about(
         zoo.find(zoo.DEFAULT))["size"])
 
 
@@ -358,6 +359,6 @@ def test_a_file_named_like_weights_of_the_library(tmp_path, monkeypatch):
 
 
 def test_weights_that_do_not_say_their_prior_are_refused(tmp_path):
-    networks.save_weights(networks.build("fusion", width=0.125), tmp_path / "w.safetensors")
+    weights.save_weights(networks.build("fusion", width=0.125), tmp_path / "w.safetensors")
     with pytest.raises(ColorlibError, match="does not say with which prior"):
         zoo.load(tmp_path / "w.safetensors").prior()

@@ -13,8 +13,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from colorlib import data, files, lab, priors, rows, settings
-from colorlib.errors import ColorlibError
+from colorlib import data, files, lab
+from colorlib.base import settings
+from colorlib.base.errors import ColorlibError
+from colorlib.data import embeddings, rows
+from colorlib.networks import priors
 
 
 @pytest.fixture(scope="module")
@@ -178,28 +181,28 @@ def stored(cache: Path) -> list[Path]:
 
 def test_embeddings_are_computed_once_photo_by_photo_and_mirrored(prior, cache):
     photos = data.photos("samples", "val")
-    found = priors.embed(photos, prior)
+    found = data.embed(photos, prior)
     assert isinstance(found, np.memmap) and found.shape == (6, 1000)
     assert len(stored(cache)) == 1  # none of mirror images, which nobody asks for
     L = lightness()
     assert np.abs(found - prior(L).numpy()).max() < 1e-3
-    mirrored = priors.embed(photos, prior, mirrored=True)
+    mirrored = data.embed(photos, prior, mirrored=True)
     assert np.abs(mirrored - prior(L.flip(-1)).numpy()).max() < 1e-3
     assert np.abs(found - mirrored).mean() > 0.1
-    again = priors.embed(photos, prior, progress=None)  # calling it would fail
+    again = data.embed(photos, prior, progress=None)  # calling it would fail
     assert np.array_equal(again, found)
-    fallen = priors.embed(photos, prior, upside_down=True)
+    fallen = data.embed(photos, prior, upside_down=True)
     assert np.abs(fallen - prior(L.flip(-2)).numpy()).max() < 1e-3
 
 
 def test_the_cache_knows_photographs_prior_and_preprocessing(prior, cache):
     photos = data.photos("samples", "val")[:2]
     found = [
-        priors.embed(photos, prior),
-        priors.embed(photos[::-1], prior),
-        priors.embed(photos, priors.Prior(size=96)),
-        priors.embed(photos, priors.Prior(preprocessing="trap")),
-        priors.embed(photos, priors.Prior(output="pooled")),
+        data.embed(photos, prior),
+        data.embed(photos[::-1], prior),
+        data.embed(photos, priors.Prior(size=96)),
+        data.embed(photos, priors.Prior(preprocessing="trap")),
+        data.embed(photos, priors.Prior(output="pooled")),
     ]
     assert len(stored(cache)) == len(found)
     assert np.allclose(found[0], found[1][::-1], atol=1e-4)
@@ -209,7 +212,7 @@ def test_what_version_0_1_left_in_the_cache_is_not_used_and_keys_are_the_same(
     prior, cache, monkeypatch
 ):
     photos = data.photos("samples", "val")[:2]
-    found = priors.packed(photos, 16, prior)
+    found = data.pack(photos, 16, prior)
     for file in [path for path in cache.rglob("*.npy")]:
         room, *inside = file.relative_to(cache).parts
         assert room in ("packed-2", "embeddings-3")
@@ -217,7 +220,7 @@ def test_what_version_0_1_left_in_the_cache_is_not_used_and_keys_are_the_same(
         old.parent.mkdir(parents=True)
         np.save(old, np.zeros_like(np.load(file)))  # as of photographs that came out black
         shutil.rmtree(file.parent)
-    again = priors.packed(photos, 16, prior)
+    again = data.pack(photos, 16, prior)
     assert again.rgb().any() and torch.equal(again.rgb(), found.rgb())
     assert np.array_equal(again.embeddings, found.embeddings)
     assert data.pack(photos, 16).key.startswith("18db7d55d7ed")  # as in version 0.1
@@ -225,16 +228,16 @@ def test_what_version_0_1_left_in_the_cache_is_not_used_and_keys_are_the_same(
 
 def test_embeddings_that_another_device_has_made_are_used_and_say_so(prior, cache, monkeypatch):
     photos = data.photos("samples", "val")[:2]
-    monkeypatch.setattr(priors, "device_name", lambda device: f"a {device}")
-    made = priors.embed(photos, prior)
+    monkeypatch.setattr(embeddings, "device_name", lambda device: f"a {device}")
+    made = data.embed(photos, prior)
     (file,) = stored(cache)
-    other = priors.embed(photos, prior, "cuda", progress=None)  # computing would fail
+    other = data.embed(photos, prior, "cuda", progress=None)  # computing would fail
     assert np.array_equal(made, other) and stored(cache) == [file]
-    assert priors.made_on(other) == "a cpu"
-    assert priors.packed(photos, 16, prior).key == priors.packed(photos, 16, prior, "cuda").key
+    assert data.made_on(other) == "a cpu"
+    assert data.pack(photos, 16, prior).key == data.pack(photos, 16, prior, "cuda").key
     file.with_name("device.txt").unlink()  # as of earlier versions
-    assert priors.made_on(priors.embed(photos, prior, "cuda", progress=None)) is None
-    assert priors.made_on(np.zeros((1, 2))) is None
+    assert data.made_on(data.embed(photos, prior, "cuda", progress=None)) is None
+    assert data.made_on(np.zeros((1, 2))) is None
 
 
 def test_what_was_embedded_on_a_cpu_before_keys_were_without_device_is_found(prior, cache):
@@ -245,12 +248,12 @@ def test_what_was_embedded_on_a_cpu_before_keys_were_without_device_is_found(pri
     folder = cache / "embeddings-3" / digest.hexdigest()
     folder.mkdir(parents=True)
     np.save(folder / "embeddings.npy", np.full((2, 1000), 7, np.float32))
-    assert (priors.embed(photos, prior, progress=None) == 7).all()
+    assert (data.embed(photos, prior, progress=None) == 7).all()
 
 
 def test_the_file_is_one_that_numpy_would_write(cache):
     photos = data.photos("samples", "train")  # 32: two batches
-    found = priors.embed(photos, priors.Prior(size=32))
+    found = data.embed(photos, priors.Prior(size=32))
     (file,) = stored(cache)
     whole = np.lib.format.open_memmap(cache / "whole.npy", "w+", np.float32, found.shape)
     whole[:] = found
@@ -267,9 +270,9 @@ def test_an_interrupted_cache_is_absent_and_then_whole(prior, cache):
 
     photos = data.photos("samples", "train")[:18]
     with pytest.raises(KeyboardInterrupt):
-        priors.embed(photos, prior, progress=interrupted)
+        data.embed(photos, prior, progress=interrupted)
     assert not [path for path in stored(cache) if not path.parent.suffix]
-    assert priors.embed(photos, prior).any(axis=1).all()
+    assert data.embed(photos, prior).any(axis=1).all()
 
 
 @pytest.fixture
@@ -288,7 +291,7 @@ def damaged(tmp_path) -> list[data.Photo]:
 
 def test_all_photographs_that_cannot_be_read_are_named(cache, damaged):
     with pytest.raises(data.UnreadablePhotos, match=r"3 of 20 .* 00.png, 03.png, 19.png") as error:
-        priors.embed(damaged, priors.Prior(size=32))
+        data.embed(damaged, priors.Prior(size=32))
     assert error.value.files == tuple(damaged[i].path for i in (0, 3, 19))
     assert not stored(cache)
 
@@ -296,19 +299,19 @@ def test_all_photographs_that_cannot_be_read_are_named(cache, damaged):
 def test_embeddings_leave_out_what_the_pack_leaves_out(cache, damaged):
     prior = priors.Prior(size=32)
     with pytest.raises(data.UnreadablePhotos):
-        priors.packed(damaged, 16, prior)
-    packed = priors.packed(damaged, 16, prior, skip_damaged=True)
+        data.pack(damaged, 16, prior)
+    packed = data.pack(damaged, 16, prior, skip_damaged=True)
     good = [photo for i, photo in enumerate(damaged) if i not in (0, 3, 19)]
     assert packed.names == tuple(photo.name for photo in good)
     assert packed.skipped == tuple(damaged[i] for i in (0, 3, 19))
-    assert np.array_equal(packed.embeddings, priors.embed(good, prior))
-    assert priors.packed(good, 16, prior).key == packed.key
+    assert np.array_equal(packed.embeddings, data.embed(good, prior))
+    assert data.pack(good, 16, prior).key == packed.key
 
 
 def _embed(folder: str) -> None:
     os.environ["COLORLIB_CACHE"] = folder
     torch.set_num_threads(1)
-    priors.embed(data.photos("samples", "val"), priors.Prior(size=64))
+    data.embed(data.photos("samples", "val"), priors.Prior(size=64))
 
 
 def test_two_processes_may_fill_it_at_once(cache):
@@ -320,7 +323,7 @@ def test_two_processes_may_fill_it_at_once(cache):
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
     assert len(stored(cache)) == 1
-    found = priors.embed(data.photos("samples", "val"), priors.Prior(size=64), progress=None)
+    found = data.embed(data.photos("samples", "val"), priors.Prior(size=64), progress=None)
     assert found.shape == (6, 1000)
 
 
@@ -330,7 +333,7 @@ def test_embeddings_do_not_depend_on_how_many_threads_there_are(prior, tmp_path,
     for threads in (1, 2):
         monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / str(threads)))
         torch.set_num_threads(threads)
-        found.append(np.array(priors.embed(photos, prior)))
+        found.append(np.array(data.embed(photos, prior)))
         assert torch.get_num_threads() == threads
         torch.set_num_threads(before)
     assert np.array_equal(*found)
@@ -339,7 +342,7 @@ def test_embeddings_do_not_depend_on_how_many_threads_there_are(prior, tmp_path,
 @pytest.fixture
 def as_on_a_gpu(monkeypatch):
     """Other processes read, and one thread computes chunks of 64."""
-    monkeypatch.setattr(priors, "_is_cpu", lambda device: False)
+    monkeypatch.setattr(embeddings, "_is_cpu", lambda device: False)
     monkeypatch.setattr(rows, "_ALONE", -1.0)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
 
@@ -356,19 +359,19 @@ def test_embeddings_of_photographs_that_other_processes_read(cache, as_on_a_gpu,
             yield item
 
     with pytest.raises(KeyboardInterrupt):
-        priors.embed(photos, prior, progress=interrupted, mirrored=True)
+        data.embed(photos, prior, progress=interrupted, mirrored=True)
     assert here == [64, 64]
-    found = priors.embed(photos, prior, mirrored=True)
+    found = data.embed(photos, prior, mirrored=True)
     assert here == [64, 64, 32]  # two were there
     monkeypatch.undo()
     monkeypatch.setenv("COLORLIB_CACHE", str(cache / "of a CPU"))
-    expected = priors.embed(photos, prior, mirrored=True)
+    expected = data.embed(photos, prior, mirrored=True)
     assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
 
 
 def test_all_that_other_processes_cannot_read_are_named(cache, as_on_a_gpu, damaged):
     many = 8 * damaged[1:3] + damaged + 30 * damaged[5:8] + damaged  # 146: three chunks
     with pytest.raises(data.UnreadablePhotos, match=r"00\.png, 03\.png, 19\.png") as error:
-        priors.embed(many, priors.Prior(size=32))
+        data.embed(many, priors.Prior(size=32))
     assert set(error.value.files) == {damaged[i].path for i in (0, 3, 19)}
     assert not stored(cache)

@@ -1,6 +1,6 @@
 """What is published is what was declared and trained.
 
-`experiments.perform` makes every recorded number, and chapter 7 shows them. Here
+`replication.perform` makes every recorded number, and chapter 7 shows them. Here
 `perform` works on a small matrix with a stand-in for `training.fit`, which notes what it is
 called with and leaves networks with random weights: one as the best, another as the last. So
 each recorded number can be compared with one that is computed here.
@@ -23,9 +23,12 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from colorlib import cli, data, experiments, files, lab, metrics, networks, priors, training
-from colorlib.experiments import claims, records, runner
+import replication
+from colorlib import cli, data, files, lab, metrics, networks, training
+from colorlib.networks import priors
+from colorlib.tool import weights
 from colorlib.training import prepare
+from replication import claims, records, runner
 
 BOOK = Path(__file__).parents[1] / "book"
 SIZE, PRIOR_SIZE = 16, 32
@@ -83,7 +86,7 @@ class Quarters:
         return F.adaptive_avg_pool2d(L, (2, self.features // 2)).flatten(1)
 
     def embeddings(self, rgb: np.ndarray) -> np.ndarray:
-        """What `priors.embed` should return for pixels (N, S, S, 3) of its size."""
+        """What `data.embed` should return for pixels (N, S, S, 3) of its size."""
         L, _ = lab.normalize(lab.rgb_to_lab(torch.from_numpy(rgb).movedim(-1, 1) / 255))
         return self(L).numpy()
 
@@ -106,8 +109,8 @@ class Fit:
         if self.diverges_after != 0:
             call.out.mkdir(parents=True)
             best = {"size": call.val.size, "epoch": 2, "val_loss": 0.2}
-            networks.save_weights(call.best, call.out / "best.safetensors", **best)
-            networks.save_weights(call.last, call.out / "last.safetensors")
+            weights.save_weights(call.best, call.out / "best.safetensors", **best)
+            weights.save_weights(call.last, call.out / "last.safetensors")
         call.model.load_state_dict(call.last.state_dict())
         if self.diverges_after is not None:
             raise training.Diverged(HISTORY[: self.diverges_after])
@@ -144,19 +147,19 @@ def toy(folder, monkeypatch):
         write_photographs(folder / "data")
     monkeypatch.setenv("COLORLIB_DATA", str(folder / "data"))
     monkeypatch.setenv("COLORLIB_CACHE", str(folder / "cache"))
-    monkeypatch.setattr(sys.modules[experiments.Run.__module__], "declared", lambda: DECLARED)
+    monkeypatch.setattr(sys.modules[replication.Run.__module__], "declared", lambda: DECLARED)
     monkeypatch.setattr(runner, "Prior", Quarters)
 
 
 def perform(name: str, folder: Path, fit: Fit) -> SimpleNamespace:
     """One run of the small matrix on flags: its record, and how `fit` was called."""
     variant, seed = name.split("/")
-    run = experiments.Run("toy", "flags", variant, None if seed == "any" else int(seed))
+    run = replication.Run("toy", "flags", variant, None if seed == "any" else int(seed))
     results, work = folder / "results", folder / "work"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "fit", fit)
-        experiments.perform(run, results, work, "cpu", "abc1234")
-    found = experiments.recorded(results, "toy")["flags"][variant]
+        replication.perform(run, results, work, "cpu", "abc1234")
+    found = replication.recorded(results, "toy")["flags"][variant]
     (record,) = (one for one in found if one["run"] == str(run))
     return SimpleNamespace(
         run=run, results=results, work=work, record=record, folder=run.folder(results),
@@ -289,8 +292,8 @@ def test_training_is_given_what_the_matrix_declares(once, name, settings):
 
 
 def test_a_repeated_data_set_is_named_by_the_matrix(toy):
-    assert experiments.Run("toy", "flags", "fusion", 0).plan.settings.repeats == 5
-    assert experiments.Run("toy", "quilts", "fusion", 0).plan.settings.repeats == 1
+    assert replication.Run("toy", "flags", "fusion", 0).plan.settings.repeats == 5
+    assert replication.Run("toy", "quilts", "fusion", 0).plan.settings.repeats == 1
 
 
 def test_the_trivial_baselines_are_gray_and_the_training_photographs_mean(once):
@@ -380,7 +383,7 @@ def test_pictures_are_the_best_weights_predictions(once):
     order = sorted(range(4), key=lambda i: done.record["scores"]["ab_mse"][i])
     which = [0, 2, 3, order[0], order[2], order[3]]
     assert done.record["predicted"] == [test.names[i] for i in which]
-    shown = experiments.pictures(done.run, done.results)
+    shown = replication.pictures(done.run, done.results)
     L, ab = lab.normalize(test.lab(which))
     with torch.no_grad():
         predicted = done.call.best(L, test.embedding(which))
@@ -552,17 +555,17 @@ def test_the_steps_of_chapter_8_are_rows_of_both_scales_and_recorded():
     (shown,) = re.findall(r'^SCALE = "(.*)"$', text, re.M)
     compared = re.findall(r'^gain\("(.*)", "(.*)"\)$', text, re.M)
     named = {name for pair in compared for name in pair}
-    learning_curve = set(experiments.declared()["scales"]["learning-curve"]["variants"])
-    assert named == {"fusion"} | (experiments.declared()["steps"].keys() - learning_curve)
+    learning_curve = set(replication.declared()["scales"]["learning-curve"]["variants"])
+    assert named == {"fusion"} | (replication.declared()["steps"].keys() - learning_curve)
     for scale in (shown, "better"):
-        assert named == {run.variant for run in experiments.matrix(scale) if run.seed == 0}
-    first = [run for run in experiments.matrix(shown) if not run.seed]
+        assert named == {run.variant for run in replication.matrix(scale) if run.seed == 0}
+    first = [run for run in replication.matrix(shown) if not run.seed]
     assert all(run.done(records.RESULTS) for run in first)
 
 
 def test_every_scale_that_judges_could_give_every_claim_a_verdict():
     for scale in claims.scales():
-        recorded = {scale: experiments.recorded(records.RESULTS, scale)}
+        recorded = {scale: replication.recorded(records.RESULTS, scale)}
         verdicts = {c["id"]: claims.judge(c["rule"], recorded).verdict for c in claims.ledger()}
         missing = {name for name, verdict in verdicts.items() if verdict == "not run yet"}
         lacking = {"overfits-a-tiny-set", "adam-best", "batch-norm-speeds"}

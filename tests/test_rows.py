@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorlib import data, files, rows
-from colorlib.errors import ColorlibError
+from colorlib import data, files
+from colorlib.base.errors import ColorlibError
+from colorlib.data import rows
 from colorlib.files import reading
 
 KIND = rows.Kind("squares.npy", (2,), "<f4", chunk=4, threads=True)
@@ -176,7 +177,8 @@ def too_much(items):
 PACKING = """
 import sys, time
 from pathlib import Path
-from colorlib import data, rows
+from colorlib import data
+from colorlib.data import rows
 from colorlib.files import reading
 rows._ALONE = 1e9
 square = reading.square
@@ -190,7 +192,7 @@ def progress(items):
         if i == 64:
             print("two chunks", flush=True)
         yield item
-data.pack([data.Photo(p.name, p, f"{i:064x}") for i, p in enumerate(paths)], 8, progress)
+data.pack([data.Photo(p.name, p, f"{i:064x}") for i, p in enumerate(paths)], 8, progress=progress)
 """
 
 
@@ -218,8 +220,8 @@ WORKING = """
 import time
 from pathlib import Path
 import numpy as np
-from colorlib import rows
-from colorlib.cache import cache_dir
+from colorlib.data import rows
+from colorlib.data.cache import cache_dir
 rows._ALONE, rows.joblib.cpu_count = -1.0, lambda: 2
 def slowly(items):
     time.sleep(0.1)
@@ -397,7 +399,7 @@ def test_a_process_that_may_have_none_of_its_own_reads_itself(cache, monkeypatch
 
 
 def test_what_reads_photographs_needs_no_torch():
-    code = "import sys; from colorlib import files, rows; sys.exit('torch' in sys.modules)"
+    code = "import sys; from colorlib import files; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from colorlib.book import search
+from replication.book import search
 
 ROOT = Path(__file__).parents[1]
 # What a browser fetches by itself when it opens a page, as opposed to a link.

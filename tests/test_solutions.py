@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from colorlib import training
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
 
 BOOK = Path(__file__).parents[1] / "book"
 SOLUTION = re.compile(r"^:::\{dropdown\} Solution\n(.*?)^:::$", re.MULTILINE | re.DOTALL)

@@ -24,8 +24,8 @@ from checks import one_sentence
 from PIL import Image
 
 from colorlib import data
+from colorlib.base.errors import ColorlibError, NotHere
 from colorlib.data import catalogue, downloads, hashes, sources, torchvision_sets
-from colorlib.errors import ColorlibError, NotHere
 
 pytestmark = pytest.mark.usefixtures("cache")
 

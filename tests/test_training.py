@@ -16,10 +16,12 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from colorlib import classifiers, data, lab, metrics, networks, settings, training, zoo
+from colorlib import data, lab, metrics, networks, training
+from colorlib.base import settings
+from colorlib.base.errors import ColorlibError
 from colorlib.data import Packed
-from colorlib.errors import ColorlibError
-from colorlib.networks import heads
+from colorlib.networks import classifiers, heads
+from colorlib.tool import weights, zoo
 from colorlib.training import augment, checkpoints, loop
 
 
@@ -75,7 +77,7 @@ def test_the_run_folder(toy_photographs, tmp_path):
     assert [tuple(row) for row in found] == [training.COLUMNS] * 4
     assert [float(row["val_loss"]) for row in found] == [row["val_loss"] for row in history]
     best = min(history, key=lambda row: row["val_loss"])
-    about = networks.read_about(tmp_path / "run" / "best.safetensors")
+    about = weights.read_about(tmp_path / "run" / "best.safetensors")
     assert about == {"size": 16, "epoch": best["epoch"], "val_loss": best["val_loss"]}
     names = {path.name for path in (tmp_path / "run").iterdir()} - {".lock"}
     assert names == {"metrics.csv", "best.safetensors", "last.safetensors"}
@@ -131,7 +133,7 @@ def test_the_best_weights_are_of_an_epoch_from_which_a_killed_run_goes_on(
         fit(toy_photographs, tmp_path, epochs=30)
     with safe_open(tmp_path / "last.safetensors", "pt") as file:
         history = json.loads(file.metadata()["history"])
-    best = networks.read_about(tmp_path / "best.safetensors")
+    best = weights.read_about(tmp_path / "best.safetensors")
     assert len(rows(tmp_path)) == 8 and len(history) == 1  # epochs beyond were lost
     assert (best["epoch"], best["val_loss"]) == (1, 5)
 
@@ -149,7 +151,7 @@ def test_of_a_run_that_diverges_the_best_weights_are_kept(toy_photographs, tmp_p
     monkeypatch.setattr(loop, "evaluate", lambda *_: float(next(losses)))
     with pytest.raises(training.Diverged, match="best weights of the epochs before are kept"):
         fit(toy_photographs, tmp_path, epochs=30)
-    assert networks.read_about(tmp_path / "best.safetensors")["epoch"] == 3
+    assert weights.read_about(tmp_path / "best.safetensors")["epoch"] == 3
 
 
 class Stopped(Exception):
@@ -401,7 +403,7 @@ def test_two_processes_learn_stop_and_go_on_as_one_does(tmp_path):
         losses = [[float(row[column]) for row in found] for found in (one, two)]
         assert losses[1] == pytest.approx(losses[0], rel=1e-4)
         assert losses[0][-1] != pytest.approx(losses[0][0], rel=1e-2)
-    best = networks.load_weights(tmp_path / "two" / "best.safetensors")
+    best = weights.load_weights(tmp_path / "two" / "best.safetensors")
     photographs = data.pack(data.photos("samples", "val"), 16)
     least = min(float(row["val_loss"]) for row in two)
     assert training.evaluate(best, photographs) == pytest.approx(least, rel=1e-2)
@@ -471,7 +473,7 @@ def test_a_damaged_checkpoint_is_refused(toy_photographs, tmp_path):
 
 def test_the_average_is_what_is_judged_and_kept(toy_photographs, tmp_path):
     model, history = fit(toy_photographs, tmp_path, epochs=3, average=0.9)
-    kept = networks.load_weights(tmp_path / "best.safetensors")
+    kept = weights.load_weights(tmp_path / "best.safetensors")
     best = min(row["val_loss"] for row in history)
     assert training.evaluate(kept, toy_photographs) == pytest.approx(best, rel=1e-2)
     assert history[-1]["val_loss"] == pytest.approx(training.evaluate(model, toy_photographs))
@@ -589,8 +591,8 @@ def test_a_run_folder_may_begin_with_the_home_folder(toy_photographs, tmp_path, 
     monkeypatch.chdir(tmp_path)
     fit(toy_photographs, "~/run", epochs=1)
     assert len(rows(tmp_path / "home" / "run")) == 1 and not (tmp_path / "~").exists()
-    assert networks.read_about("~/run/best.safetensors")["epoch"] == 1
-    assert isinstance(networks.load_weights("~/run/best.safetensors"), networks.Colorizer)
+    assert weights.read_about("~/run/best.safetensors")["epoch"] == 1
+    assert isinstance(weights.load_weights("~/run/best.safetensors"), networks.Colorizer)
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,12 @@ OURS = {
 PAGES = [
     *(ROOT / "book").glob("*.py"), *(ROOT / "book").glob("*.md"), *ROOT.glob("*.md"),
     ROOT / "results" / "README.md", ROOT / "benchmarks" / "README.md",
-    *(path for kind in ("py", "toml", "json") for path in (ROOT / "colorlib").rglob(f"*.{kind}")),
+    *(path for kind in ("py", "toml", "json") for package in ("colorlib", "replication")
+      for path in (ROOT / package).rglob(f"*.{kind}")),
 ]
 # They name what has been renamed.
 EXCEPT = {
-    ROOT / "CHANGELOG.md", ROOT / "colorlib" / "_moved.py",
+    ROOT / "CHANGELOG.md",
     ROOT / "colorlib" / "training" / "checkpoints.py",  # reads those of version 0.1
 }
 

@@ -1,5 +1,5 @@
 // A photograph of any size in, a colour photograph of the same size out:
-// what colorlib/pipeline.py and colorlib/lab.py do, in plain JavaScript.
+// what colorlib/tool/pipeline.py and colorlib/lab.py do, in plain JavaScript.
 //
 // It is one function, so that a page can hand its text to a worker. Maps
 // are those of network.js: { height, width, channels, data }.

@@ -1,6 +1,6 @@
 // Excerpts under the results of the search. Sphinx fetches a page and cuts its excerpt out;
 // here the address itself goes to the function that cuts, which finds the page's sections in
-// search-text.js (colorlib/book/search.py): this also works where pages are files.
+// search-text.js (replication/book/search.py): this also works where pages are files.
 window.fetch = async (address) => ({ text: async () => address });
 
 const AROUND = 120; // characters on each side of the first hit, to whole words

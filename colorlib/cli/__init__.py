@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from colorlib import __version__, _moved
+from colorlib import __version__
+from colorlib.base.errors import ColorlibError
 from colorlib.cli import (
     colorize,
     common,
@@ -21,9 +22,6 @@ from colorlib.cli import (
     train,
     weights,
 )
-from colorlib.errors import ColorlibError
-
-_moved.watch(__name__)
 
 app = typer.Typer(
     help="Colorize grayscale photographs, and train the networks that do.",
@@ -60,7 +58,7 @@ def main() -> None:
         common.note(str(error))
         sys.exit(1)
     except (RuntimeError, MemoryError) as error:
-        from colorlib.devices import is_out_of_memory
+        from colorlib.base.devices import is_out_of_memory
 
         if not is_out_of_memory(error):
             raise

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colorlib import zoo
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import STRIDE
 from colorlib.cli.common import PATH, Device, as_json, note
-from colorlib.errors import ColorlibError
-from colorlib.settings import STRIDE
+from colorlib.tool import zoo
 
 if TYPE_CHECKING:
     from colorlib.files import Job, LeftOut
-    from colorlib.pipeline import Pipeline
+    from colorlib.tool.pipeline import Pipeline
 
 
 def colorize(
@@ -58,8 +58,9 @@ def colorize(
 
     Ends with status 0 if every photograph was written, and else with 1.
     """
-    from colorlib import devices, files
-    from colorlib.pipeline import Pipeline, check_options
+    from colorlib import files
+    from colorlib.base import devices
+    from colorlib.tool.pipeline import Pipeline, check_options
 
     check_options(STRIDE if working_size is None else working_size, strength)
     jobs, left_out = files.plan(photos, out, overwrite)

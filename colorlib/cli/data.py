@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colorlib import __version__, provenance
+from colorlib import __version__
+from colorlib.base import provenance
+from colorlib.base.errors import ColorlibError
 from colorlib.cli.common import PATH, SkipDamaged, as_json, can_go_on, note
 from colorlib.cli.photographs import packed
-from colorlib.errors import ColorlibError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -40,10 +41,11 @@ def data(
     skip_damaged: SkipDamaged = False,
 ) -> None:
     """List the data sets; or say what one holds: counts, colours, near-duplicates."""
-    from colorlib import breadth, files
     from colorlib import data as data_sets
+    from colorlib import files
+    from colorlib.data import breadth
     from colorlib.data.catalogue import find
-    from colorlib.experiments.records import rounded
+    from replication.records import rounded
 
     if name is None:
         if sheet or json_file or classes:
@@ -136,8 +138,10 @@ def _classes(photos: Sequence["Photo"]) -> dict[str, float]:
     import torch
     from tqdm import tqdm
 
-    from colorlib import breadth, devices
-    from colorlib.priors import Prior, embed
+    from colorlib.base import devices
+    from colorlib.data import breadth
+    from colorlib.data.embeddings import embed
+    from colorlib.networks.priors import Prior
 
     bar = partial(tqdm, desc="classifying", leave=False)
     embeddings = torch.from_numpy(embed(photos, Prior(), devices.find("auto"), bar).copy())

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colorlib import zoo
+from colorlib.base.errors import ColorlibError
 from colorlib.cli.common import PATH, Device, SkipDamaged, as_json, counted, note
 from colorlib.cli.photographs import TrainedOn, packed, say_what_is_left_out
-from colorlib.errors import ColorlibError
+from colorlib.tool import zoo
 
 if TYPE_CHECKING:
     from colorlib.data import Photo
@@ -45,7 +45,8 @@ def evaluate(
     The network alone, on square photographs: what 'colorize' does besides, the mean with the
     mirror image and upsampling, is in the scores of 'colorlib weights'.
     """
-    from colorlib import devices, files, metrics
+    from colorlib import files, metrics
+    from colorlib.base import devices
 
     if json_file is not None and json_file.exists():
         raise ColorlibError(f"{json_file} exists already and is not overwritten")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from colorlib import zoo
 from colorlib.cli.common import PATH
+from colorlib.tool import zoo
 
 
 def export(
@@ -23,11 +23,11 @@ def export(
     The network alone: 'colorize' gives it photographs at their working size, takes the mean with
     the mirror image, and upsamples ab.
     """
-    from colorlib import networks
     from colorlib.files import user_path
+    from colorlib.tool.export import export_onnx
 
     out, given = user_path(out), zoo.load(weights)
-    difference = networks.export_onnx(given.model, out, **given.about)
+    difference = export_onnx(given.model, out, **given.about)
     length = given.model.config.embedding
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, working size {given.size}")
     print("    input L: (B, 1, H, W) in [-1, 1], H and W from 8 up")

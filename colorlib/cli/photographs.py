@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from colorlib.base.errors import ColorlibError
 from colorlib.cli.common import counted, note
-from colorlib.errors import ColorlibError
 
 if TYPE_CHECKING:
     from colorlib.data import Packed, Photo
-    from colorlib.priors import Prior
+    from colorlib.networks.priors import Prior
 
 
 def packed(
@@ -31,15 +31,14 @@ def packed(
     """
     from tqdm import tqdm
 
-    from colorlib import priors
-    from colorlib.data import UnreadablePhotos
+    from colorlib.data import UnreadablePhotos, pack
 
     found, errors = [], []
     for name, (photos, size) in parts.items():
         bar = partial(tqdm, desc=f"reading {name}", leave=False)
         try:
             found.append(
-                priors.packed(
+                pack(
                     photos, size, prior, device, bar, skip_damaged, mirrored=name in mirrored
                 )
             )

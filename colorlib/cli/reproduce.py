@@ -8,18 +8,18 @@ from typing import Annotated
 
 import typer
 
-from colorlib import provenance
+from colorlib.base import provenance
+from colorlib.base.errors import ColorlibError
+from colorlib.base.tables import table
 from colorlib.cli.common import PATH, Device, can_go_on, counted
-from colorlib.errors import ColorlibError
-from colorlib.options import one_of
-from colorlib.tables import table
+from colorlib.cli.options import one_of
 
 
 def reproduce(
     scale: Annotated[
         str,
         typer.Option(
-            metavar=one_of(table("experiments/matrix.toml")["scales"]), help="Which runs."
+            metavar=one_of(table("replication/matrix.toml")["scales"]), help="Which runs."
         ),
     ] = "seconds",
     only: Annotated[
@@ -57,12 +57,13 @@ def reproduce(
 
     from tqdm import tqdm
 
-    from colorlib import devices, experiments
+    import replication
+    from colorlib.base import devices
 
     if not rate > 0:
         raise ColorlibError(f"--rate must be positive, not {rate:g}")
-    runs = experiments.matrix(scale, only)
-    costs = {run: experiments.cost.of(run) for run in runs}
+    runs = replication.matrix(scale, only)
+    costs = {run: replication.cost.of(run) for run in runs}
     if dry_run:
         _list(costs, results, rate)
         return
@@ -80,7 +81,7 @@ def reproduce(
     )
     with can_go_on(), bar:
 
-        def tell(run: experiments.Run, error: str | None) -> None:
+        def tell(run: replication.Run, error: str | None) -> None:
             nonlocal failed
             failed += error is not None
             bar.update(tflop[run])
@@ -88,7 +89,7 @@ def reproduce(
             if error:
                 bar.write(f"colorlib: {run}: {error}", file=sys.stderr)
 
-        experiments.work_through(
+        replication.work_through(
             runs, results, work, slots, provenance.commit(), tell, until, partial(tqdm, leave=False)
         )
     done = sum(run.done(results) for run in runs)
@@ -99,7 +100,7 @@ def reproduce(
 
 
 def _list(costs: dict, results: Path, rate: float) -> None:
-    """Print each run and its `experiments.Cost`, and the sums."""
+    """Print each run and its `replication.Cost`, and the sums."""
     width = max(len(str(run)) for run in costs)
     for run, (visits, flop) in costs.items():
         state = "done" if run.done(results) else "to do"

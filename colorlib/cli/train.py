@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colorlib import __version__, options, provenance, zoo
+from colorlib import __version__
+from colorlib.base import provenance
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import CHOICES, OPTIMIZERS, PRESETS, Config, Settings, Spec, assignments
+from colorlib.cli import options
 from colorlib.cli.common import PATH, Device, SkipDamaged, can_go_on, counted
 from colorlib.cli.photographs import (
     fingerprint,
@@ -19,20 +23,11 @@ from colorlib.cli.photographs import (
     say_what_is_left_out,
     say_which_are_near_gray,
 )
-from colorlib.errors import ColorlibError
-from colorlib.settings import (
-    CHOICES,
-    OPTIMIZERS,
-    PRESETS,
-    Config,
-    Settings,
-    Spec,
-    assignments,
-)
+from colorlib.tool import zoo
 
 if TYPE_CHECKING:
     from colorlib.networks import Colorizer
-    from colorlib.priors import Prior
+    from colorlib.networks.priors import Prior
 
 
 FIELDS = f"""For --set, the network, with all values or the default:
@@ -95,7 +90,8 @@ def train(
 ) -> None:
     """Train a network and keep its metrics and weights in a run folder."""
     from colorlib import data as data_sets
-    from colorlib import devices, metrics, training
+    from colorlib import metrics, training
+    from colorlib.base import devices
 
     if not 0 <= min_chroma < math.inf:
         raise ColorlibError(f"--min-chroma must be a number from 0 up, not {min_chroma:g}")
@@ -176,8 +172,8 @@ def _network(
 
 def _about_prior(prior: "Prior") -> dict[str, Any]:
     """With which prior a network is trained, to be made anew from any folder and then compared."""
-    from colorlib import priors
     from colorlib.files import user_path
+    from colorlib.networks import priors
 
     fields = priors.describe(prior)
     if fields["weights"]:
@@ -188,7 +184,7 @@ def _about_prior(prior: "Prior") -> dict[str, Any]:
 def _report_training(best: Path, baselines: dict[str, float]) -> None:
     """The validation loss of the weights in a file beside those of the trivial baselines."""
     from colorlib import metrics
-    from colorlib.networks import read_about
+    from colorlib.tool.weights import read_about
 
     about = read_about(best)
     for name, loss in (baselines | {f"network, epoch {about['epoch']}": about["val_loss"]}).items():

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from colorlib import zoo
+from colorlib.base.errors import ColorlibError
 from colorlib.cli.common import as_json, counted, note
-from colorlib.errors import ColorlibError
+from colorlib.tool import zoo
 
 
 class _ShowByDefault(TyperGroup):

@@ -4,15 +4,15 @@ Paper, section 3.6. Each data set is divided, once and for all, into ``train``,
 ``val`` (validation: to choose when to stop) and ``test`` (to report).
 """
 
-from colorlib import _moved
-from colorlib.cache import atomic_folder, cache_dir, data_dir
+from colorlib.data.cache import atomic_folder, cache_dir, data_dir
 from colorlib.data.catalogue import data_sets, names
 from colorlib.data.downloads import download
+from colorlib.data.embeddings import embed, made_on, pack
 from colorlib.data.folders import SPLITS, Photo, UnreadablePhotos
-from colorlib.data.packed import NEAR_GRAY, Packed, pack, unreadable
+from colorlib.data.packed import NEAR_GRAY, Packed, unreadable
 from colorlib.data.resident import Resident
+from colorlib.data.rows import Progress
 from colorlib.data.sources import division, everything, joined, left_out, photos
-from colorlib.rows import Progress
 
 __all__ = [
     "NEAR_GRAY",
@@ -28,13 +28,13 @@ __all__ = [
     "data_sets",
     "division",
     "download",
+    "embed",
     "everything",
     "joined",
     "left_out",
+    "made_on",
     "names",
     "pack",
     "photos",
     "unreadable",
 ]
-
-_moved.watch(__name__)

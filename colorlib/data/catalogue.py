@@ -11,11 +11,11 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from colorlib.cache import cache_dir, data_dir
+from colorlib.base.errors import ColorlibError, NotHere
+from colorlib.base.tables import table
 from colorlib.data import hashes
+from colorlib.data.cache import cache_dir, data_dir
 from colorlib.data.folders import SPLITS, Photo, folder_splits, layout, some_of
-from colorlib.errors import ColorlibError, NotHere
-from colorlib.tables import table
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ def _there(path: Path, hash_of: Callable[[Path], str]) -> str:
 @cache
 def data_sets() -> dict[str, DataSet]:
     """The data sets by their names."""
-    read = table("data/catalogue.toml")
+    read = table("colorlib/data/catalogue.toml")
     found = {}
     for name, entry in read["sets"].items():
         fields = {key: value for key, value in entry.items() if key != "collection"}

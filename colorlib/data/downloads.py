@@ -13,11 +13,11 @@ from pathlib import Path
 
 import requests
 
-from colorlib.cache import atomic_folder, cache_dir
+from colorlib.base.errors import ColorlibError
 from colorlib.data import torchvision_sets
+from colorlib.data.cache import atomic_folder, cache_dir
 from colorlib.data.catalogue import DataSet, data_sets, find
 from colorlib.data.folders import SPLITS
-from colorlib.errors import ColorlibError
 from colorlib.files import user_path
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from colorlib import files
+from colorlib.base.errors import ColorlibError
 from colorlib.data import hashes
-from colorlib.errors import ColorlibError
 
 SPLITS = ("train", "val", "test")
 

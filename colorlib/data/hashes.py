@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from colorlib.cache import cache_dir
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
+from colorlib.data.cache import cache_dir
 
 _SETTLED = 2.0  # seconds after which a file that is changed has another time of change
 _TABLE = """create table if not exists hashes (

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colorlib import lab, rows
-from colorlib.cache import atomic_folder, cache_dir
+from colorlib import lab
+from colorlib.base.errors import ColorlibError
+from colorlib.data import rows
+from colorlib.data.cache import atomic_folder, cache_dir
 from colorlib.data.folders import Photo, UnreadablePhotos, some_of
 from colorlib.data.resident import Resident
-from colorlib.errors import ColorlibError
+from colorlib.data.rows import Progress
 from colorlib.files import squares
-from colorlib.rows import Progress
 
 Which = slice | Sequence[int] | Sequence[bool] | np.ndarray | Tensor
 """Some of N photographs: their positions, in -N..N-1, a slice, or a mask of N booleans."""
@@ -40,7 +41,7 @@ class Packed:
         key: SHA-256 over content, order and size, and over what the embeddings depend on.
         index: the rows of `pixels` that this object stands for, in order.
         embeddings: (N, E), what a global prior makes of each photograph
-            (`priors.embed`); or None.
+            (`data.embed`); or None.
         mirrored_embeddings: (N, E), what it makes of their mirror images; or None.
         skipped: the photographs that `pack` left out because they cannot be read.
         pixels_key: like `key`, without the embeddings; by default `key`.
@@ -193,7 +194,7 @@ class Packed:
         """The same photographs, top and bottom exchanged.
 
         Args:
-            embeddings: what the prior makes of them, (N, E); see `priors.embed`.
+            embeddings: what the prior makes of them, (N, E); see `data.embed`.
         """
         return self._turned("upside down", self.pixels[:, ::-1], embeddings)
 
@@ -247,7 +248,7 @@ class Packed:
         return self.select(chroma >= least)
 
 
-def pack(
+def pack_pixels(
     items: Sequence[Photo],
     size: int,
     progress: Progress = iter,
@@ -290,7 +291,7 @@ def pack(
             if not skip_damaged or not good:
                 raise
             skipped = tuple(photo for photo in items if photo.path in damaged)
-            return replace(pack(good, size, progress), skipped=skipped)
+            return replace(pack_pixels(good, size, progress), skipped=skipped)
     pixels = np.load(file, mmap_mode="r")
     return Packed(pixels, tuple(photo.name for photo in items), key, np.arange(len(items)))
 

@@ -5,8 +5,9 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from colorlib.cache import data_dir
+from colorlib.base.errors import ColorlibError, NotHere
 from colorlib.data import torchvision_sets
+from colorlib.data.cache import data_dir
 from colorlib.data.catalogue import DataSet, find
 from colorlib.data.folders import (
     SPLITS,
@@ -20,7 +21,6 @@ from colorlib.data.folders import (
     listed,
 )
 from colorlib.data.torchvision_sets import TorchvisionSet
-from colorlib.errors import ColorlibError, NotHere
 from colorlib.files import user_path
 
 Source = str | os.PathLike[str]

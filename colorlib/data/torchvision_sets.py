@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from colorlib import files
-from colorlib.cache import atomic_folder, cache_dir, data_dir
+from colorlib.base.errors import ColorlibError, NotHere
+from colorlib.base.settings import assignments
+from colorlib.data.cache import atomic_folder, cache_dir, data_dir
 from colorlib.data.folders import Layout
-from colorlib.errors import ColorlibError, NotHere
-from colorlib.settings import assignments
 
 PREFIX = "torchvision:"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
 from colorlib.files import formats
 from colorlib.files.paths import MAY_NOT_BE_READ, identities, user_path, why_unreadable
 

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
 
 MAY_NOT_BE_READ = "may not be read"
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 from PIL.ExifTags import IFD, Base
 
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
 from colorlib.files import formats
 from colorlib.files.paths import open_file
 

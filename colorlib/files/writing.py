@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
 from colorlib.files import formats, metadata
 from colorlib.files.paths import user_path
 

@@ -1,6 +1,5 @@
 """Metrics of a colorization, on any device, and the trivial baselines that it has to beat."""
 
-from colorlib import _moved
 from colorlib.metrics.baselines import (
     NEIGHBOURS,
     mean_colour,
@@ -21,13 +20,7 @@ from colorlib.metrics.definitions import (
     psnr_rgb,
     ssim_rgb,
 )
-from colorlib.metrics.evaluation import (
-    attends,
-    attention_distance,
-    constant,
-    network,
-    scores,
-)
+from colorlib.metrics.evaluation import attends, attention_distance, constant, network, scores
 
 __all__ = [
     "METRICS",
@@ -53,5 +46,3 @@ __all__ = [
     "ssim_rgb",
     "trivial_baselines",
 ]
-
-_moved.watch(__name__)

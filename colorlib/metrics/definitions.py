@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from colorlib import colours, lab
+from colorlib.ciede2000 import ciede2000
 from colorlib.metrics.batches import checked, shown
-from colorlib.metrics.ciede2000 import ciede2000
 from colorlib.metrics.classifier import classifier_agreement
 
 _EACH = (1, 2, 3)  # what is averaged over for one number a photograph

@@ -1,6 +1,6 @@
 """The colorization networks: parts that compose, and their weights on disk."""
 
-from colorlib import _moved
+from colorlib.base.settings import PRESETS, STRIDE, Config, preset_config
 from colorlib.networks.blocks import (
     AddCoords,
     Attention,
@@ -13,7 +13,6 @@ from colorlib.networks.blocks import (
 from colorlib.networks.colorizer import Colorizer, build, transfer
 from colorlib.networks.decoders import DECODERS, Decoder, PaperDecoder, UNetDecoder
 from colorlib.networks.encoders import ENCODERS, Encoder, PaperEncoder, TimmEncoder
-from colorlib.networks.export import export_onnx
 from colorlib.networks.heads import (
     HEADS,
     AdversarialHead,
@@ -22,8 +21,6 @@ from colorlib.networks.heads import (
     QuantizedHead,
     RegressionHead,
 )
-from colorlib.networks.weights import load_weights, read_about, save_weights
-from colorlib.settings import PRESETS, STRIDE, Config, preset_config
 
 __all__ = [
     "DECODERS",
@@ -50,14 +47,8 @@ __all__ = [
     "UNetDecoder",
     "build",
     "conv",
-    "export_onnx",
     "init_he",
     "init_xavier",
-    "load_weights",
     "preset_config",
-    "read_about",
-    "save_weights",
     "transfer",
 ]
-
-_moved.watch(__name__)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
 
 
 def conv(

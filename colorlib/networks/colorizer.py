@@ -13,19 +13,12 @@ Xavier initialisation in the decoder is section 4.1.
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorlib.errors import ColorlibError, find
-from colorlib.networks.blocks import (
-    AddCoords,
-    Attention,
-    Fusion,
-    SelfAttention,
-    init_he,
-    positions,
-)
+from colorlib.base.errors import ColorlibError, find
+from colorlib.base.settings import STRIDE, Config, preset_config
+from colorlib.networks.blocks import AddCoords, Attention, Fusion, SelfAttention, init_he, positions
 from colorlib.networks.decoders import DECODERS
 from colorlib.networks.encoders import ENCODERS
 from colorlib.networks.heads import HEADS
-from colorlib.settings import STRIDE, Config, preset_config
 
 
 class Colorizer(nn.Module):

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import Config
 from colorlib.networks.blocks import INITIALISATIONS, SelfAttention, conv
 from colorlib.networks.encoders import Encoder
-from colorlib.settings import Config
 
 
 class Decoder(nn.Module):

@@ -9,10 +9,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from colorlib import classifiers, lab
-from colorlib.errors import ColorlibError
+from colorlib import lab
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import Config
+from colorlib.networks import classifiers
 from colorlib.networks.blocks import conv, init_he
-from colorlib.settings import Config
 
 
 class Encoder(nn.Module):

@@ -13,9 +13,9 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from colorlib import colours, lab
+from colorlib.base.settings import Config
 from colorlib.networks.blocks import INITIALISATIONS
 from colorlib.networks.decoders import Decoder
-from colorlib.settings import Config
 
 
 class Head(nn.Module):

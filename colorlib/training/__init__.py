@@ -1,8 +1,7 @@
 """Training: batches with augmentation, one loop, and a run folder to go on from."""
 
-from colorlib import _moved
-from colorlib.devices import auto_device, device_name
-from colorlib.settings import Settings
+from colorlib.base.devices import auto_device, device_name
+from colorlib.base.settings import Settings
 from colorlib.training.checkpoints import COLUMNS, RunFolder
 from colorlib.training.loop import (
     OPTIMIZERS,
@@ -36,5 +35,3 @@ __all__ = [
     "update",
     "update_batch_norm",
 ]
-
-_moved.watch(__name__)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from colorlib import lab
+from colorlib.base.settings import Settings
 from colorlib.data import Packed, Resident
-from colorlib.settings import Settings
 from colorlib.training.processes import ALONE, Processes
 
 Photographs = Packed | Resident

@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from colorlib import files
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import Config, Settings
 from colorlib.data import Packed
-from colorlib.errors import ColorlibError
 from colorlib.networks import Colorizer
-from colorlib.networks.weights import current_names, snapshot, write_tensors
-from colorlib.settings import Config, Settings
+from colorlib.tool.weights import current_names, snapshot, write_tensors
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate")
 """Of ``metrics.csv``."""

@@ -19,11 +19,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from colorlib import files, lab
+from colorlib.base.devices import free_memory, is_out_of_memory
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import Settings
 from colorlib.data import Packed
-from colorlib.devices import free_memory, is_out_of_memory
-from colorlib.errors import ColorlibError
 from colorlib.networks import Colorizer
-from colorlib.settings import Settings
 from colorlib.training.augment import Photographs, batch_bounds, batches
 from colorlib.training.checkpoints import COLUMNS, RunFolder, State, describe
 from colorlib.training.graphs import Graphed

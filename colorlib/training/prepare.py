@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import torch
 
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import preset_config
 from colorlib.networks import Colorizer, build, transfer
-from colorlib.priors import Prior
-from colorlib.settings import preset_config
+from colorlib.networks.priors import Prior
 
 
 def prior_for(preset: str, /, **fields) -> Prior | None:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from colorlib import files, lab
-from colorlib.errors import ColorlibError, check_types
+from colorlib.base.errors import ColorlibError, check_types
 from colorlib.networks import Colorizer
 from colorlib.training.augment import Photographs
 

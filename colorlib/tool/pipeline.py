@@ -15,11 +15,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorlib import _moved, files, lab, zoo
-from colorlib.errors import ColorlibError
+from colorlib import files, lab
+from colorlib.base.errors import ColorlibError
 from colorlib.networks import STRIDE, Colorizer
-
-_moved.watch(__name__)
+from colorlib.tool import zoo
 
 GUIDED = 256
 """Upsampling along edges ends where the shorter side has so many pixels, or twice the working

@@ -14,7 +14,7 @@ from IPython.display import HTML
 from PIL import Image
 from torch import Tensor
 
-from colorlib.book import figures
+from replication.book import figures
 
 WIDTH = 640  # pixels, at most, of a picture that is shown 512 wide
 
@@ -132,4 +132,4 @@ def _image(picture: Image.Image, alt: str) -> str:
 
 
 def _file(name: str) -> str:
-    return resources.files("colorlib").joinpath("book", name).read_text()
+    return resources.files("replication.book").joinpath(name).read_text()

@@ -21,8 +21,8 @@ import joblib
 import numpy as np
 from filelock import FileLock, Timeout
 
-from colorlib.cache import cache_dir, cannot_write
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
+from colorlib.data.cache import cache_dir, cannot_write
 
 try:
     from joblib.externals.loky import get_reusable_executor

@@ -7,8 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorlib import data, networks
-from colorlib.experiments.matrix import Run
-from colorlib.settings import Config, preset_config
+from colorlib.base.settings import Config, preset_config
+from replication.matrix import Run
 
 _BATCH = 2  # photographs that are counted together: batch normalisation needs two
 

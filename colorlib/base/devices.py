@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
 
 
 def auto_device() -> str:

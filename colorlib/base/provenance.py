@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 
 
 def commit() -> str | None:

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from colorlib import files
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import ANSWERS, Config
 from colorlib.networks.colorizer import Colorizer
-from colorlib.settings import ANSWERS, Config
 
 _FORMAT = "colorlib-weights-1"
 

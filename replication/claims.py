@@ -18,9 +18,9 @@ import numpy as np
 import torch
 
 from colorlib import networks
-from colorlib.experiments.matrix import TRIVIAL, declared
-from colorlib.experiments.statistics import Estimate, estimate, mean_of, relative
-from colorlib.tables import table
+from colorlib.base.tables import table
+from replication.matrix import TRIVIAL, declared
+from replication.statistics import Estimate, estimate, mean_of, relative
 
 VERDICTS = ("supported", "contradicted", "undecided", "not testable", "not run yet")
 
@@ -51,17 +51,17 @@ class Judgement:
 def ledger() -> list[dict]:
     """The claims in order: "id", "title", "plain" words on what we find, "section", "quote",
     "rule", "verdict"."""
-    return table("experiments/claims.toml")["claims"]
+    return table("replication/claims.toml")["claims"]
 
 
 def scales() -> list[str]:
     """The scales whose runs decide, names in ``matrix.toml``, the most telling first."""
-    return table("experiments/claims.toml")["scales"]
+    return table("replication/claims.toml")["scales"]
 
 
 def margin() -> float:
     """The largest gain that may remain possible where a claim is contradicted, in percent."""
-    return table("experiments/claims.toml")["margin"]
+    return table("replication/claims.toml")["margin"]
 
 
 def in_words(rule: dict) -> str:
@@ -78,7 +78,7 @@ def judge(rule: dict, recorded: Mapping[str, Recorded]) -> Judgement:
 
     Args:
         rule: of a claim in `ledger`.
-        recorded: scale -> what `experiments.recorded` found for it. Runs with more seeds
+        recorded: scale -> what `replication.recorded` found for it. Runs with more seeds
             than a scale plans are left out.
     """
     compare = RULES[rule["kind"]].compare

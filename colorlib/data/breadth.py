@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorlib.data import NEAR_GRAY, Packed
+from colorlib.data.packed import NEAR_GRAY, Packed
 
 _WEIGHTS = (0.299, 0.587, 0.114)  # of R, G, B in gray, as in JPEG
 

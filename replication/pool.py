@@ -15,11 +15,11 @@ from threading import Thread
 import torch
 
 from colorlib import data
-from colorlib.errors import ColorlibError
-from colorlib.experiments import cost
-from colorlib.experiments.matrix import Run
-from colorlib.experiments.runner import Shared, perform
+from colorlib.base.errors import ColorlibError
 from colorlib.training.checkpoints import METRICS
+from replication import cost
+from replication.matrix import Run
+from replication.runner import Shared, perform
 
 _PATIENCE = 30.0  # seconds that a process has to end by itself
 

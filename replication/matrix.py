@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from colorlib.errors import ColorlibError, find
+from colorlib.base.errors import ColorlibError, find
+from colorlib.base.settings import Settings, Spec, preset_config
+from colorlib.base.tables import table
 from colorlib.files import user_path
-from colorlib.settings import Settings, Spec, preset_config
-from colorlib.tables import table
 
 TRIVIAL = {"gray": "baseline", "mean-colour": "baseline", "nearest-colour": "fusion"}
 """Rows without a network, the trivial baselines, which have no seeds -> whose prior they use."""
@@ -20,7 +20,7 @@ TRIVIAL = {"gray": "baseline", "mean-colour": "baseline", "nearest-colour": "fus
 
 def declared() -> dict:
     """The contents of ``matrix.toml``; not to be changed."""
-    return table("experiments/matrix.toml")
+    return table("replication/matrix.toml")
 
 
 @dataclass(frozen=True)

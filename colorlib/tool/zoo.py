@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
-from colorlib.errors import ColorlibError
-from colorlib.settings import ANSWERS
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import ANSWERS
 
 if TYPE_CHECKING:  # torch takes its time, and a list of names need not wait for it
     from colorlib.networks import Colorizer
-    from colorlib.priors import Prior
+    from colorlib.networks.priors import Prior
 
 DEFAULT = "unet"
 BEST = "best.safetensors"
@@ -142,7 +142,7 @@ def look_up(weights: str | Path) -> tuple[Path, dict, dict]:
 
     Arguments and errors as for `find`.
     """
-    from colorlib.networks import read_about
+    from colorlib.tool.weights import read_about
 
     path, own = find(weights), _own(weights)
     return path, read_about(path) | {key: own[key] for key in ("changes",) if key in own}, own
@@ -187,7 +187,7 @@ class Pretrained:
             ColorlibError: there is one, and they do not say which; or it is no
                 longer the same.
         """
-        from colorlib.priors import Prior
+        from colorlib.networks.priors import Prior
 
         if not self.model.config.embedding:
             return None
@@ -210,7 +210,7 @@ def load(weights: str | Path = DEFAULT) -> Pretrained:
     Raises:
         ColorlibError: also if the file is damaged or foreign.
     """
-    from colorlib.networks import load_weights
+    from colorlib.tool.weights import load_weights
 
     path, said, own = look_up(weights)
     model = load_weights(path, **said.get("changes", {}))
@@ -251,7 +251,7 @@ def add(
             taken or none, a folder that cannot be written.
     """
     from colorlib.files.paths import open_file
-    from colorlib.networks import load_weights, read_about
+    from colorlib.tool.weights import load_weights, read_about
 
     path = _given(weights)
     name = _free(_name_of(path) if name is None else name)

@@ -4,8 +4,8 @@
 setting, and what is said of it here is read from the code.
 """
 
-from colorlib.settings import Spec, preset_config
-from colorlib.tables import table
+from colorlib.base.settings import Spec, preset_config
+from colorlib.base.tables import table
 
 
 def decisions() -> list[dict]:
@@ -15,7 +15,7 @@ def decisions() -> list[dict]:
     them, our "decision" and the "chapter" that tells of it. Some have a
     "setting", with the value "intended" and perhaps the one "written".
     """
-    return table("book/decisions.toml")["decisions"]
+    return table("replication/book/decisions.toml")["decisions"]
 
 
 def value(setting: str, preset: str = "baseline"):

@@ -30,9 +30,9 @@ from PIL import Image
 from torch import Tensor
 
 from colorlib import files, lab, training
-from colorlib.experiments.matrix import Run
+from replication.matrix import Run
 
-_HERE = Path(__file__).parents[1]
+_HERE = Path(__file__).parent
 RESULTS = next(
     (path for path in (_HERE.parent / "results", _HERE / "results") if path.is_dir()),
     Path("results"),

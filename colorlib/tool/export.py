@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colorlib import files
-from colorlib.errors import ColorlibError
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import STRIDE
 from colorlib.networks.blocks import Attention
 from colorlib.networks.colorizer import Colorizer
-from colorlib.settings import STRIDE
 
 _FORMAT = "colorlib-onnx-1"
 

@@ -13,7 +13,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from colorlib.book.drawing import (
+from colorlib.base.errors import ColorlibError
+from colorlib.base.settings import Spec, preset_config
+from colorlib.networks import (
+    Colorizer,
+    PaperDecoder,
+    PaperEncoder,
+    QuantizedHead,
+    RegressionHead,
+    SelfAttention,
+    UNetDecoder,
+)
+from replication.book.drawing import (
     ALPHA,
     EDGE,
     GAP,
@@ -25,17 +36,6 @@ from colorlib.book.drawing import (
     Diagram,
     Point,
 )
-from colorlib.errors import ColorlibError
-from colorlib.networks import (
-    Colorizer,
-    PaperDecoder,
-    PaperEncoder,
-    QuantizedHead,
-    RegressionHead,
-    SelfAttention,
-    UNetDecoder,
-)
-from colorlib.settings import Spec, preset_config
 
 _SCORES = {
     "dot": ("h_{t} · h̄_{s}", "no weights"),

@@ -19,14 +19,15 @@ import torch
 from torch import Tensor
 
 from colorlib import data, metrics, networks, training
+from colorlib.base.devices import device_name, precision, threads
+from colorlib.base.errors import NotHere
+from colorlib.base.settings import Spec
 from colorlib.data import Packed
-from colorlib.devices import device_name, precision, threads
-from colorlib.errors import NotHere
-from colorlib.experiments import records
-from colorlib.experiments.matrix import Plan, Run
-from colorlib.priors import Prior, describe, embed, made_on, packed
-from colorlib.settings import Spec
+from colorlib.networks.priors import Prior, describe
+from colorlib.tool import weights
 from colorlib.training.checkpoints import BEST
+from replication import records
+from replication.matrix import Plan, Run
 
 _TURNED = ("ab_mse", "chroma_ratio")  # metrics of photographs mirrored or upside down
 _ELSEWHERE = (*_TURNED, "classifier_agreement")  # and of other data sets
@@ -62,14 +63,14 @@ class Shared:
     ) -> Packed:
         """Photographs with the embeddings of a prior, and of mirror images if asked for."""
         photos, prior = self.photos(name, split)[:first], self.prior(spec)
-        return packed(photos, size, prior, self.device, self._progress, mirrored=mirrored)
+        return data.pack(photos, size, prior, self.device, self._progress, mirrored=mirrored)
 
     def _upside_down(self, name: str, spec: Spec | None) -> np.ndarray | None:
         """The embeddings of the test photographs upside down, (N, E); None without a prior."""
         photos, prior = self.photos(name, "test"), self.prior(spec)
         if prior is None:
             return None
-        return embed(photos, prior, self.device, self._progress, upside_down=True)
+        return data.embed(photos, prior, self.device, self._progress, upside_down=True)
 
     def load(self, run: Run) -> None:
         """All photographs and embeddings that a run needs, which are then in the cache.
@@ -193,7 +194,7 @@ def _train(
             {"epoch": epoch + 1, **dict.fromkeys(training.COLUMNS[1:], math.nan)}
             for epoch in range(len(diverged.history), plan.settings.epochs)
         ]
-    return networks.load_weights(unfinished / BEST), history
+    return weights.load_weights(unfinished / BEST), history
 
 
 def _other_data_sets(run: Run, shared: Shared) -> tuple[list[str], list[str]]:
@@ -261,7 +262,7 @@ def _about_attention(
 def _about_prior(prior: Prior, train: Packed) -> dict:
     """What is said of it, and what has computed its embeddings, as far as that is known."""
     assert train.embeddings is not None
-    where = made_on(train.embeddings)
+    where = data.made_on(train.embeddings)
     return describe(prior) | ({"embedded_on": where} if where else {})
 
 

@@ -1,0 +1,1 @@
+"""The tool: weights on disk and by name, and photographs in colour."""

@@ -1,0 +1,31 @@
+"""The experiment matrix, its runs, their records, and what follows from them."""
+
+from replication import cost
+from replication.cost import Cost
+from replication.matrix import TRIVIAL, Plan, Run, declared, matrix
+from replication.pool import work_through
+from replication.records import PREDICTED, RESULTS, pictures, recorded
+from replication.runner import perform
+from replication.statistics import Estimate, Summary, difference, estimate, relative, summary
+
+__all__ = [
+    "PREDICTED",
+    "RESULTS",
+    "TRIVIAL",
+    "Cost",
+    "Estimate",
+    "Plan",
+    "Run",
+    "Summary",
+    "cost",
+    "declared",
+    "difference",
+    "estimate",
+    "matrix",
+    "perform",
+    "pictures",
+    "recorded",
+    "relative",
+    "summary",
+    "work_through",
+]
