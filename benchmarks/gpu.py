@@ -63,7 +63,8 @@ def one_step(preset: str, size: int, batch: int, graph: bool, compiled: bool, wi
     optimizer = loop._optimizer(model, loop.Settings(), device())
     step = partial(loop.update, model, optimizer, True)
     L, embedding, ab = given(size, batch)
-    call = (L, embedding if model.config.embedding else None, ab, 1.0)
+    inputs = networks.Inputs(L, embedding if model.config.embedding else None)
+    call = (inputs, ab, 1.0)
     if compiled:
         model.compile()
     if graph:
@@ -114,7 +115,8 @@ def losses(where: str, width: float, size: int, count: int = 20) -> list[float]:
     with loop._own_stream(torch.device(where)):
         step = graphs.Graphed(step) if where == "cuda" else step
         L, embedding, ab = (tensor.to(where) for tensor in given(size, 8))
-        return [step(L, embedding, ab, 1.0).item() for _ in range(count)]
+        inputs = networks.Inputs(L, embedding)
+        return [step(inputs, ab, 1.0).item() for _ in range(count)]
 
 
 def correct(options) -> dict:

@@ -9,7 +9,7 @@ several (LINKS), not from a run on them.
 import argparse
 
 from colorlib import networks
-from colorlib.base.settings import preset_config
+from colorlib.networks import configure
 from replication import cost
 
 BATCH = 64  # photographs a step and GPU
@@ -24,7 +24,7 @@ LINKS = {1: None, 8: 450e9, 64: 50e9}
 
 def table(photographs: int, size: int) -> None:
     weights = sum(p.numel() for p in networks.build("attention").parameters())
-    flop = cost.flop_of_a_visit(preset_config("attention"), size)
+    flop = cost.flop_of_a_visit(configure("attention"), size)
     pixels = 3 * size**2
     print(f"{photographs:,} photographs of {size} x {size}, {pixels * photographs / 1e9:.0f} GB "
           f"of pixels and {4000 * photographs / 1e9:.1f} GB of embeddings; "

@@ -15,8 +15,7 @@ from timing import device, peak, ratios, seconds, where
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorlib import data, lab, networks
-from colorlib.base import settings
-from colorlib.networks import priors
+from colorlib.networks import classifiers, priors
 
 HEADER = "| | times faster, median | lowest | highest |\n| --- | --- | --- | --- |"
 
@@ -44,7 +43,7 @@ def step(
         seen = embedding() if embedding else None
         optimizer.zero_grad()
         with torch.autocast(L.device.type, torch.bfloat16, bf16):
-            loss = model(L, seen, ab)
+            loss = model(networks.Inputs(L, seen), ab)
         loss.backward()
         optimizer.step()
 
@@ -87,8 +86,8 @@ def cached_embeddings(photos, batch, repeats) -> None:
         L, ab, seen = inputs(data.pack(photos, size), batch)
         cached = step("fusion", L, ab, lambda seen=seen: seen)
         for name, prior in (
-            (settings.EMBEDDED, priors.Prior()),
-            (f"{settings.PAPER}, random weights: only its speed counts", paper_prior()),
+            (classifiers.EMBEDDED, priors.Prior()),
+            (f"{classifiers.PAPER}, random weights: only its speed counts", paper_prior()),
         ):
             prior = prior.to(L.device)
             every = step("fusion", L, ab, lambda prior=prior, L=L: prior(L))
@@ -99,8 +98,8 @@ def cached_embeddings(photos, batch, repeats) -> None:
 def paper_prior() -> priors.Prior:
     """The paper's prior without its weights, which do not change how long it takes."""
     prior = priors.Prior()
-    prior.net = timm.create_model(settings.PAPER).eval().requires_grad_(False)
-    prior.spec = priors.Spec(name=settings.PAPER)
+    prior.net = timm.create_model(classifiers.PAPER).eval().requires_grad_(False)
+    prior.spec = priors.Spec(name=classifiers.PAPER)
     return prior
 
 

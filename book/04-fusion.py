@@ -465,7 +465,7 @@ L, _ = lab.normalize(truth)
 with torch.no_grad():
     predicted = {
         "baseline": trained["baseline"](L),
-        "fusion": trained["fusion"](L, shown.embedding()),
+        "fusion": trained["fusion"](shown.inputs()),
     }
 figures.grid(
     {"gray": figures.gray(truth)}

@@ -50,7 +50,7 @@ import math
 import torch
 from torch.nn import functional as F
 
-from colorlib import data, lab, metrics, networks, training
+from colorlib import data, metrics, networks, training
 from colorlib.networks import priors
 from replication.book import diagrams, figures, widgets
 
@@ -124,9 +124,7 @@ from replication.book import diagrams, figures, widgets
 fusion = networks.build("fusion").eval()
 for side in (64, 128, 256):
     with torch.no_grad():
-        mixed, encoded = fusion.maps(
-            torch.zeros(1, 1, side, side), torch.zeros(1, 1000)
-        )
+        mixed, encoded = fusion.maps(fusion.example(1, side, side))
     print(f"photograph {side:3} x {side:3}",
           "encoder", tuple(encoded.shape[1:]),
           "fused", tuple(mixed.shape[1:]))
@@ -307,9 +305,8 @@ def entropy(alpha):
 
 def weights(network, photographs):
     """alpha of every photograph: (B, T, S)."""
-    L, _ = lab.normalize(photographs.lab())
     with torch.no_grad():
-        return network.attended(L, photographs.embedding())
+        return network.attended(photographs.inputs())
 
 
 # %%

@@ -51,9 +51,9 @@ from torch.nn import functional as F
 
 import replication
 from colorlib import colours, data, lab, metrics, networks, training
-from colorlib.base.settings import Settings
 from colorlib.tool import zoo
 from colorlib.tool.pipeline import predict
+from colorlib.training import Settings
 from replication.book import diagrams, figures
 
 # %% [markdown]
@@ -322,7 +322,7 @@ gain("unet-rebalanced", "unet")
 # %%
 plain, vivid = (zoo.load(name) for name in ("unet", "vivid"))
 for given in (plain, vivid):
-    head = given.model.config
+    head = given.model.head.settings
     print(f"{given.name:6} T = {head.temperature},",
           f"adjustment {head.adjustment}")
 

@@ -453,7 +453,7 @@ def kept(size, photographs=2):
     ab = torch.zeros(photographs, 2, size, size)
     hooks = torch.autograd.graph.saved_tensors_hooks(note, lambda t: t)
     with hooks:
-        loss = network(L, None, ab)  # it holds what is kept
+        loss = network(L, ab)  # it holds what is kept
     del loss
     total = sum(n for at, n in found.items() if at not in own)
     return total / photographs

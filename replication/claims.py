@@ -292,7 +292,7 @@ def _sizes(rule: dict, runs: _Runs) -> _Compared:
     rows = []
     for H, W in rule["sizes"]:
         network.zero_grad()
-        ab = network(torch.zeros(1, 1, H, W), torch.zeros(1, 4))
+        ab = network(networks.Inputs(torch.zeros(1, 1, H, W), torch.zeros(1, 4)))
         ab.square().mean().backward()
         fits = ab.shape == (1, 2, H, W) and all(
             p.grad is not None and p.grad.isfinite().all() for p in network.parameters()

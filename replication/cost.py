@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorlib import data, networks
-from colorlib.base.settings import Config, preset_config
+from colorlib.networks import Config, configure
 from replication.matrix import Run
 
 _BATCH = 2  # photographs that are counted together: batch normalisation needs two
@@ -37,7 +37,7 @@ def of(run: Run) -> Cost:
     photos = plan.trained_on(_training_photographs(run.data))
     visits = photos * plan.settings.repeats * plan.settings.epochs
     # With the preset's length of the embedding, which is mixed in once a photograph: of no weight.
-    config = preset_config(plan.preset, **plan.changes)
+    config = configure(plan.preset, **plan.changes)
     return Cost(visits, visits * flop_of_a_visit(config, plan.settings.crop or plan.size))
 
 
@@ -55,10 +55,10 @@ def flop_of_a_visit(config: Config, size: int) -> float:
     """
     with torch.device("meta"):
         model = networks.Colorizer(config, initialise=False).to("meta").train()
-        L, ab = torch.empty(_BATCH, 1, size, size), torch.empty(_BATCH, 2, size, size)
-        embedding = torch.empty(_BATCH, config.embedding) if config.embedding else None
-        with FlopCounterMode(display=False) as counter:
-            model(L, embedding, ab).backward()
+        ab = torch.empty(_BATCH, 2, size, size)
+    inputs = model.example(_BATCH, size, size).to("meta")
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        model(inputs, ab).backward()
     return counter.get_total_flops() / _BATCH
 
 

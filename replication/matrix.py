@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from colorlib.base.errors import ColorlibError, find
-from colorlib.base.settings import Settings, Spec, preset_config
 from colorlib.base.tables import table
 from colorlib.files import user_path
+from colorlib.networks import configure
+from colorlib.networks.priors import Spec
+from colorlib.training import Settings
 
 TRIVIAL = {"gray": "baseline", "mean-colour": "baseline", "nearest-colour": "fusion"}
 """Rows without a network, the trivial baselines, which have no seeds -> whose prior they use."""
@@ -107,7 +109,7 @@ class Run:
             )
             # As many visits of photographs as with all of them:
             settings = replace(settings, epochs=round(settings.epochs / share))
-        with_prior = preset_config(row["preset"]).embedding > 0
+        with_prior = configure(row["preset"]).embedding > 0
         return Plan(
             size=own["size"],
             preset=row["preset"],

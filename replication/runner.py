@@ -21,9 +21,8 @@ from torch import Tensor
 from colorlib import data, metrics, networks, training
 from colorlib.base.devices import device_name, precision, threads
 from colorlib.base.errors import NotHere
-from colorlib.base.settings import Spec
 from colorlib.data import Packed
-from colorlib.networks.priors import Prior, describe
+from colorlib.networks.priors import Prior, Spec, describe
 from colorlib.tool import weights
 from colorlib.training.checkpoints import BEST
 from replication import records
@@ -137,7 +136,7 @@ def perform(
                 facts["not here"] = missing
             if run.seed == 0:
                 facts["predicted"] = _pictures(folder, predict, test, scores["ab_mse"])
-            if plan.settings and metrics.attends(model):
+            if plan.settings and model.attends:
                 facts |= _about_attention(model, prior, plan, packs, device)
         facts |= _about_photographs(packs, device) | _provenance(device, commit)
         facts["seconds"] = round(time.perf_counter() - begun, 1)
@@ -237,7 +236,7 @@ def _about_network(
         "epoch": best["epoch"],
         "val_loss": best["val_loss"],
         "weights": sum(p.numel() for p in model.parameters()),
-        "config": asdict(model.config),
+        "config": model.config.flat(),
         "settings": asdict(plan.settings),
     }
 

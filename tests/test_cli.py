@@ -23,9 +23,11 @@ import replication
 from colorlib import __version__, cli, data, metrics, networks, training
 from colorlib.base import devices, provenance
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import Config, Settings, Spec
 from colorlib.cli import options
+from colorlib.networks import Config
+from colorlib.networks.priors import Spec
 from colorlib.tool import pipeline, weights, zoo
+from colorlib.training import Settings
 
 COMMAND = Path(sys.executable).with_name("colorlib")
 
@@ -198,7 +200,7 @@ def test_a_network_with_a_prior_is_trained_judged_and_colorizes(run, folder, pho
     assert status == 0, error
     about = weights.read_about(out / "best.safetensors")
     assert about["prior"]["size"] == 64 and len(about["prior"]["sha256"]) == 64
-    assert weights.load_weights(out / "best.safetensors").config.coordinates
+    assert weights.load_weights(out / "best.safetensors").encoder.coordinates
     found = tmp_path / "scores.json"
     status, text, error = run("evaluate", out, "--data", folder, "--json", found)
     assert status == 0, error

@@ -16,7 +16,7 @@ from torch import nn
 
 from colorlib import networks
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import Spec
+from colorlib.networks.priors import Spec
 from replication.book import diagrams, drawing
 
 SMALL = {"size": (64, 96), "width": 0.25}
@@ -116,7 +116,7 @@ def numbers(text: str) -> set[str]:
 
 
 def built(preset: str, **changes):
-    network = networks.build(preset, pretrained=False, **changes).eval()
+    network = networks.Colorizer(networks.configure(preset, **changes), initialise=False).eval()
     E = network.config.embedding
     return network, torch.zeros(1, 1, 64, 96), torch.zeros(1, E) if E else None
 
@@ -173,12 +173,12 @@ def test_random_numbers_stay_what_they_were():
 def test_the_whole_network_has_the_shapes_of_its_parts(preset):
     network, L, embedding = built(preset, width=0.5)
     lines = diagrams.whole(preset, (64, 96), width=0.5).text.splitlines()
-    maps = network.maps(L, embedding)
+    maps = network.maps(networks.Inputs(L, embedding))
     features = network.decoder(maps[:-1])
     assert f"gray photograph: L: {of(L)}" in lines
     assert any(line.startswith("encoder: ") and line.endswith(of(maps[-1])) for line in lines)
     assert f"decoder: {of(features)}" in lines
-    assert f"head: ab: {of(network(L, embedding))}" in lines
+    assert f"head: ab: {of(network(networks.Inputs(L, embedding)))}" in lines
     if preset == "attention":
         assert f"attention, score: general: {of(maps[-2])}" in lines
         assert lines[-2].endswith(": 1000 numbers")
@@ -227,7 +227,7 @@ def test_fusion_has_the_shapes_of_the_layer():
     lines = diagrams.fusion(
         "fusion", (64, 96), Spec("inception_resnet_v2", size=299), width=0.5, embedding=1001
     ).text.splitlines()
-    encoded, fused = network.encoder(L)[0], network.maps(L, embedding)[0]
+    encoded, fused = network.encoder(L)[0], network.maps(networks.Inputs(L, embedding))[0]
     _, inputs, *kernel = network.fusion.mix[0].weight.shape
     assert kernel == [1, 1]
     assert lines[1:] == [
@@ -245,7 +245,8 @@ def test_fusion_has_the_shapes_of_the_layer():
 def test_attention_has_the_shapes_of_the_layer():
     network, L, embedding = built("attention", width=0.5)
     lines = diagrams.attention(size=(64, 96), width=0.5).text.splitlines()
-    alpha, (fused, encoded) = network.attended(L, embedding), network.maps(L, embedding)
+    inputs = networks.Inputs(L, embedding)
+    alpha, (fused, encoded) = network.attended(inputs), network.maps(inputs)
     (T, S), C, h = alpha.shape[1:], fused.shape[1], network.attention(fused, encoded)
     assert lines[1:] == [
         f"fused map h, {of(fused)}: every h_t, {T} x {C}",

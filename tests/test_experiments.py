@@ -215,9 +215,9 @@ def test_recorded_runs_are_what_the_matrix_declares():
             wanted |= rows[variant].get("settings", {})
             wanted["epochs"] = round(wanted["epochs"] / rows[variant].get("share", 1))
             assert wanted.items() <= facts["settings"].items()
-            config = networks.Config(**facts["config"])
+            config = networks.recorded(facts["config"])
             changes = {"width": plan["scales"][scale]["width"]} | rows[variant].get("set", {})
-            declared = networks.preset_config(rows[variant]["preset"], **changes)
+            declared = networks.configure(rows[variant]["preset"], **changes)
             assert config == dataclasses.replace(declared, embedding=config.embedding)
 
 

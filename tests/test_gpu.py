@@ -31,16 +31,12 @@ def network(preset: str = "baseline", **changes) -> networks.Colorizer:
 
 
 def inputs(model, size: int = 64, batch: int = 4):
-    """Random L and ab, and an embedding if the network takes one."""
+    """What a network is given, and ab, both random."""
     random = torch.Generator().manual_seed(0)
     L = 2 * torch.rand(batch, 1, size, size, generator=random) - 1
     ab = torch.rand(batch, 2, size, size, generator=random) - 0.5
     E = model.config.embedding
-    return L, torch.randn(batch, E, generator=random) if E else None, ab
-
-
-def on_gpu(*tensors):
-    return [tensor if tensor is None else tensor.cuda() for tensor in tensors]
+    return networks.Inputs(L, torch.randn(batch, E, generator=random) if E else None), ab
 
 
 def test_it_is_found():
@@ -62,7 +58,7 @@ def test_first_losses_and_gradients(preset, size, float32):
     for device in ("cpu", "cuda"):
         model = network(preset).to(device, memory_format=torch.channels_last)
         given = inputs(model, size)
-        loss = model(*(given if device == "cpu" else on_gpu(*given)))
+        loss = model(*(part.to(device) for part in given))
         loss.backward()
         gradient = torch.cat([p.grad.flatten().cpu() for p in model.parameters()])
         found.append((loss.item(), gradient))
@@ -73,7 +69,7 @@ def test_first_losses_and_gradients(preset, size, float32):
 
 def test_bfloat16_is_near():
     model = network("attention").cuda()
-    given = on_gpu(*inputs(model))
+    given = [part.to("cuda") for part in inputs(model)]
     exact = model(*given)
     with torch.autocast("cuda", torch.bfloat16):
         rounded = model(*given)
@@ -130,9 +126,10 @@ def test_batches_are_the_same_on_the_gpu(how, toy_photographs):
         augment.batches(photographs.to("cuda"), settings, 1, "cuda"),
         strict=True,
     )
-    for (one, share), (other, other_share) in found:
+    for (one, ab, share), (other, other_ab, other_share) in found:
         assert share == other_share
-        for a, b in zip(one, other, strict=True):
+        pairs = [(ab, other_ab), (one.L, other.L), (one.embedding, other.embedding)]
+        for a, b in pairs:
             assert b.is_cuda and (a - b.cpu()).abs().max() < 1e-2
 
 
@@ -266,7 +263,8 @@ def test_a_run_goes_on_elsewhere(first, then, toy_photographs, tmp_path):
 
 def test_predictions(float32):
     model = network("fusion").eval()
-    L, embedding, _ = inputs(model, batch=1)
+    given, _ = inputs(model, batch=1)
+    L, embedding = given.L, given.embedding
     one = pipeline.predict(model, L, 64, torch.device("cpu"), embedding)
     other = pipeline.predict(model.cuda(), L, 64, torch.device("cuda"), embedding.cuda())
     assert (one - other.cpu()).abs().max() < 0.5 / 128

@@ -442,8 +442,8 @@ def test_a_network_may_predict_in_bfloat16(toy_photographs):
 )
 def test_attention_distance_by_hand(alpha, wanted):
     class Attends(torch.nn.Module):
-        def attended(self, L, embedding):
-            return torch.tensor([alpha]).expand(len(L), -1, -1)
+        def attended(self, given):
+            return torch.tensor([alpha]).expand(len(given), -1, -1)
 
     found = metrics.attention_distance(Attends(), packed((255, 0, 0), (0, 0, 255)))
     assert (found["from_uniform"], found["between_positions"]) == pytest.approx(wanted)
@@ -453,8 +453,8 @@ def test_every_head_counts_in_the_attention_distance():
     heads = torch.stack((torch.full((4, 4), 0.25), torch.eye(4)))  # uniform, each to itself
 
     class Attends(torch.nn.Module):
-        def attended(self, L, embedding):
-            return heads.expand(len(L), -1, -1, -1)
+        def attended(self, given):
+            return heads.expand(len(given), -1, -1, -1)
 
     found = metrics.attention_distance(Attends(), packed((255, 0, 0)))
     assert found == {"from_uniform": 0.375, "between_positions": 0.375}
@@ -464,8 +464,8 @@ def test_every_head_counts_in_the_attention_distance():
     ({"attention": "general"}, True), ({"attention": "pointwise"}, False), ({}, False),
 ])
 def test_networks_that_attend(changes, wanted):
-    assert metrics.attends(networks.build("baseline", width=0.125, **changes)) is wanted
+    assert networks.build("baseline", width=0.125, **changes).attends is wanted
 
 
 def test_heads_attend():
-    assert metrics.attends(networks.build("unet", heads=4, width=0.25, pretrained=False))
+    assert networks.build("unet", heads=4, width=0.25, pretrained=False).attends

@@ -1,6 +1,5 @@
 import json
 import math
-from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -103,7 +102,7 @@ def test_every_variant_predicts_and_every_weight_gets_a_gradient(preset, changes
     torch.manual_seed(0)
     network = networks.build(preset, **{"width": 0.125, "embedding": 12, **changes})
     embedding = torch.randn(2, 12) if network.fusion else None
-    ab = network(torch.rand(2, 1, 40, 27) * 2 - 1, embedding)
+    ab = network(networks.Inputs(torch.rand(2, 1, 40, 27) * 2 - 1, embedding))
     assert ab.shape == (2, 2, 40, 27) and ab.abs().max() <= 1
     ab.pow(2).mean().backward()
     for name, parameter in network.named_parameters():
@@ -123,13 +122,13 @@ def test_given_a_target_the_network_returns_the_loss_of_section_4_2():
     network = networks.build("fusion", width=0.125, embedding=3)
     L, embedding = torch.rand(2, 1, 20, 27) * 2 - 1, torch.randn(2, 3)
     target = torch.rand(2, 2, 20, 27) * 2 - 1
-    loss = network(L, embedding, target)  # in training mode, as ab below
+    loss = network(networks.Inputs(L, embedding), target)  # in training mode, as ab below
     assert loss.shape == () and loss.dtype == torch.float32
-    assert torch.equal(loss, (network(L, embedding) - target).square().mean())
+    assert torch.equal(loss, (network(networks.Inputs(L, embedding)) - target).square().mean())
     with torch.autocast("cpu", torch.bfloat16):
-        assert network(L, embedding, target).dtype == torch.float32
+        assert network(networks.Inputs(L, embedding), target).dtype == torch.float32
     with pytest.raises(ValueError, match=r"target must have shape \(2, 2, 20, 27\)"):
-        network(L, embedding, target[..., :20])
+        network(networks.Inputs(L, embedding), target[..., :20])
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -151,7 +150,7 @@ def test_weights_of_the_first_version_load(tmp_path):
     write_tensors(tensors, tmp_path / "w.safetensors", metadata)
     L, embedding = torch.rand(1, 1, 16, 16), torch.randn(1, 5)
     again = weights.load_weights(tmp_path / "w.safetensors")
-    assert torch.equal(again(L, embedding), network(L, embedding))
+    assert torch.equal(again(networks.Inputs(L, embedding)), network(networks.Inputs(L, embedding)))
 
 
 def test_weight_counts_of_the_final_model():
@@ -198,10 +197,11 @@ def test_each_photograph_is_predicted_by_its_own_embedding():
     torch.manual_seed(0)
     network = networks.build("fusion", width=0.125, embedding=12, output_gain=1.0).eval()
     L, embedding = torch.rand(3, 1, 16, 16), 5 * torch.randn(3, 12)
-    together = network(L, embedding)
-    alone = torch.cat([network(L[i : i + 1], embedding[i : i + 1]) for i in range(3)])
-    assert torch.allclose(together, alone, atol=1e-5)
-    assert not torch.allclose(together, network(L, embedding.roll(1, 0)), atol=1e-3)
+    together = network(networks.Inputs(L, embedding))
+    alone = [network(networks.Inputs(L, embedding)[i : i + 1]) for i in range(3)]
+    assert torch.allclose(together, torch.cat(alone), atol=1e-5)
+    others = networks.Inputs(L, embedding.roll(1, 0))
+    assert not torch.allclose(together, network(others), atol=1e-3)
 
 
 def test_coordinates_run_from_minus_one_to_one_across_and_down():
@@ -271,16 +271,16 @@ def test_attention_sees_all_positions_and_the_control_only_its_own():
 def test_the_attended_weights_are_those_that_the_network_uses():
     model = networks.build("attention", width=0.125, embedding=5).eval()
     L, embedding = torch.rand(2, 1, 20, 32) * 2 - 1, torch.randn(2, 5)
-    alpha = model.attended(L, embedding)
+    alpha = model.attended(networks.Inputs(L, embedding))
     assert alpha.shape == (2, 3 * 4, 3 * 4)
-    mixed, encoded = model.maps(L, embedding)
+    mixed, encoded = model.maps(networks.Inputs(L, embedding))
     assert mixed.shape == encoded.shape == (2, 32, 3, 4)
     h = mixed.flatten(2).transpose(1, 2)
     context = alpha @ encoded.flatten(2).transpose(1, 2)
     out = torch.tanh(model.attention.W_c(torch.cat((context, h), dim=-1)))
     out = out.transpose(1, 2).unflatten(2, (3, 4))
     ab = model.head.ab(model.head(model.decoder([out])), L.shape[2:])
-    assert torch.allclose(model(L, embedding), ab, atol=1e-5)
+    assert torch.allclose(model(networks.Inputs(L, embedding)), ab, atol=1e-5)
 
 
 def test_attention_keeps_the_map_in_shape():
@@ -296,14 +296,15 @@ def test_attention_keeps_the_map_in_shape():
 def test_a_missing_or_misshapen_embedding_is_refused(embedding):
     network = networks.build("fusion", width=0.125, embedding=12)
     with pytest.raises(ValueError, match=r"embedding must be of shape \(2, 12\)"):
-        network(torch.zeros(2, 1, 16, 16), embedding)
+        network(networks.Inputs(torch.zeros(2, 1, 16, 16), embedding))
     with pytest.raises(ValueError, match="must be None"):
-        networks.build("baseline", width=0.125)(torch.zeros(2, 1, 16, 16), torch.zeros(2, 12))
+        inputs = networks.Inputs(torch.zeros(2, 1, 16, 16), torch.zeros(2, 12))
+        networks.build("baseline", width=0.125)(inputs)
 
 
 def test_the_preset_as_written_runs_and_predicts_no_green_and_no_blue():
     model = networks.build("as-written", width=0.125).eval()
-    ab = model(torch.rand(1, 1, 24, 16) * 2 - 1, torch.randn(1, 1000))
+    ab = model(networks.Inputs(torch.rand(1, 1, 24, 16) * 2 - 1, torch.randn(1, 1000)))
     assert ab.shape == (1, 2, 24, 16) and ab.min() >= 0
 
 
@@ -338,18 +339,18 @@ def test_initialisation():
 
 def test_each_part_has_its_own_first_weights(monkeypatch):
     class Pretrained(networks.PaperEncoder):
-        def initialise(self, config):
+        def initialise(self, common):
             self[0][0].weight.data.fill_(0.5)
 
     class Own(networks.RegressionHead):
-        def initialise(self, config):
-            self.last.weight.data.fill_(config.output_gain)
+        def initialise(self, common):
+            self.last.weight.data.fill_(self.settings.output_gain)
 
     monkeypatch.setitem(networks.ENCODERS, "pretrained", Pretrained)
     monkeypatch.setitem(networks.HEADS, "own", Own)
     network = networks.build("fusion", width=0.125, encoder="pretrained", head="own")
     assert (network.encoder[0][0].weight == 0.5).all()
-    assert (network.head.last.weight == network.config.output_gain).all()
+    assert (network.head.last.weight == network.head.settings.output_gain).all()
 
 
 def test_a_head_predicts_at_the_photographs_own_size():
@@ -515,20 +516,25 @@ def test_an_encoder_may_start_from_random_weights_and_loads_without_the_trained_
         ({"backbone": "nonsense"}, "timm knows no classifier named 'nonsense'"),
         ({"backbone": "vit_tiny_patch16_224"}, "gives no maps of photographs of any size"),
         ({"backbone": "inception_resnet_v2"}, "gives no maps of photographs of any size"),
-        ({"coordinates": True}, "takes no coordinates"),
+        ({"coordinates": True}, "coordinates is a setting of encoder=paper, which this"),
+        ({"plain_layers": 5}, "plain_layers is a setting of decoder=paper, which"),
+        ({"output": "tanh", "head": "quantized"}, "of head=regression or head=huber or head="),
+        ({"attention_source": "fused"}, "is a setting of attention=dot or attention=general"),
+        ({"delta": 0.2}, "delta is a setting of head=huber, which this network has not"),
+        ({"head": "huber", "delta": 0}, "delta must be above 0, not 0"),
         ({"heads": 7}, "7 heads cannot share 256 channels"),
         ({"heads": 4, "encoder": "paper"}, "a finer map at stride 16"),
-        ({"heads": -1}, "heads must not be negative"),
-        ({"heads": 4, "decoder": "paper"}, "heads need the decoder 'unet'"),
-        ({"temperature": 0.0}, "temperature must be at least 0.01"),
-        ({"rebalancing": 1.5}, "rebalancing must lie between 0 and 1"),
-        ({"adjustment": -0.1}, "adjustment must lie between 0 and 1"),
+        ({"heads": -1}, "heads must be at least 0"),
+        ({"heads": 4, "decoder": "paper"}, "heads is a setting of decoder=unet, which"),
+        ({"head": "quantized", "temperature": 0.0}, "temperature must be at least 0.01"),
+        ({"head": "quantized", "rebalancing": 1.5}, "rebalancing must be at least 0 and at most 1"),
+        ({"head": "quantized", "adjustment": -0.1}, "adjustment must be at least 0 and at most 1"),
         ({"head": "l1"}, "no head named 'l1'"),
     ],
 )
 def test_what_a_u_net_cannot_be_made_of_is_one_sentence(changes, says):
     with pytest.raises(ColorlibError, match=says) as error:
-        networks.build("unet", pretrained=False, **changes)
+        networks.Colorizer(networks.configure("unet", **changes), initialise=False)
     assert "\n" not in str(error.value)
 
 
@@ -609,13 +615,11 @@ def quantized(**changes):
 
 
 def test_the_quantized_head_answers_with_the_annealed_mean():
-    head = quantized().head
     z = torch.full((1, 261, 1, 1), -50.0)
     z[0, 10], z[0, 200] = 0.0, math.log(0.25)
     one, other = colours.centres()[[10, 200]].float() / 128
     for temperature, share in ((1.0, 0.2), (0.5, 1 / 17)):
-        head.temperature = temperature
-        ab = head.ab(z, (2, 2))
+        ab = quantized(temperature=temperature).head.ab(z, (2, 2))
         assert ab.shape == (1, 2, 2, 2)
         assert torch.allclose(ab[0, :, 1, 1], (1 - share) * one + share * other, atol=1e-4)
 
@@ -631,11 +635,11 @@ def test_adjusted_it_answers_as_if_colours_were_equally_frequent(tmp_path):
     ratio = frequency[rarest] / frequency[usual]
     for power, odds in ((0.0, ratio**2), (0.5, ratio), (1.0, 1.0)):  # to the power of 1 / T
         adjusted = weights.load_weights(tmp_path / "w.safetensors", adjustment=power)
-        assert adjusted.config == replace(model.config, adjustment=power)
+        assert adjusted.config == networks.recorded(model.config.flat() | {"adjustment": power})
         expected = (odds * one + other) / (odds + 1)
         assert torch.allclose(adjusted.head.ab(z, (1, 1))[0, :, 0, 0], expected, atol=1e-4)
     for other_change in ({"width": 0.25}, {"temprature": 1.0}):
-        with pytest.raises(ValueError, match="no field that only says how a head answers"):
+        with pytest.raises(ColorlibError, match="does not only say how a head answers"):
             weights.load_weights(tmp_path / "w.safetensors", **other_change)
 
 
@@ -672,7 +676,7 @@ def test_the_critic_and_the_network_teach_each_other_and_not_themselves():
     predicted = head.ab(z, (32, 32))
     true, false = (head.critic(torch.cat((L, x), dim=1)) for x in (ab, predicted))
     hinge = (1 - true).relu().mean() + (1 + false).relu().mean()
-    by_hand = F.mse_loss(predicted, ab) - head.WEIGHT * false.mean() + hinge
+    by_hand = F.mse_loss(predicted, ab) - head.settings.critic_weight * false.mean() + hinge
     assert head.loss(z, ab, L).item() == pytest.approx(by_hand.item(), rel=1e-5)
 
     def gradients(loss, of):
@@ -685,7 +689,8 @@ def test_the_critic_and_the_network_teach_each_other_and_not_themselves():
     loss = head.loss(z, ab, L)
     teaches_critic = gradients(hinge, critic)
     assert torch.allclose(gradients(loss, critic), teaches_critic, atol=1e-5)
-    teaches_network = gradients(F.mse_loss(predicted, ab) - head.WEIGHT * false.mean(), [z])
+    judged = head.settings.critic_weight * false.mean()
+    teaches_network = gradients(F.mse_loss(predicted, ab) - judged, [z])
     assert torch.allclose(gradients(loss, [z]), teaches_network, atol=1e-6)
     assert not torch.allclose(teaches_network, gradients(F.mse_loss(predicted, ab), [z]), atol=1e-7)
 
@@ -720,7 +725,7 @@ def test_the_quantized_head_does_not_round_colours_to_bfloat16():
 
 def test_where_heads_attend_follows_from_the_stride_alone(monkeypatch):
     class Coarse(networks.Encoder):
-        def __init__(self, config):
+        def __init__(self, settings, common):
             super().__init__()
             self.channels, self.strides = (4, 4, 4, 4), (8, 16, 32, 64)
 

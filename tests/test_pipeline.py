@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -97,9 +96,11 @@ HEADS = {"baseline": "regression", "unet": "quantized", "vivid": "quantized"}
 def test_the_shipped_weights_are_small_and_say_what_they_are(name):
     given, changes = zoo.load(name), zoo.card(name).get("changes", {})
     assert given.path.stat().st_size < 15e6 and given.name == name
-    preset = networks.PRESETS["baseline" if name == "baseline" else "unet"]
-    rebalancing = given.model.config.rebalancing
-    expected = replace(preset, head=HEADS[name], rebalancing=rebalancing, **changes)
+    own = given.model.config.flat()
+    expected = networks.configure(
+        "baseline" if name == "baseline" else "unet", head=HEADS[name], **changes,
+        **{key: own[key] for key in ("rebalancing",) if key in own},
+    )
     assert given.model.config == expected and given.about.get("changes", {}) == changes
     assert {"data", "size", "val_loss", "settings", "device", "commit"} <= set(given.about)
 

@@ -14,10 +14,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from colorlib import data, files, lab
-from colorlib.base import settings
 from colorlib.base.errors import ColorlibError
 from colorlib.data import embeddings, rows
-from colorlib.networks import priors
+from colorlib.networks import classifiers, priors
 
 
 @pytest.fixture(scope="module")
@@ -162,8 +161,8 @@ def test_what_cannot_be_had_is_refused_in_one_sentence(fields, says):
 def test_no_network_is_one_sentence_that_names_the_embedded_prior(monkeypatch, tmp_path, capfd):
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
-    with pytest.raises(ColorlibError, match=settings.EMBEDDED) as error:
-        priors.Prior(name=settings.PAPER)
+    with pytest.raises(ColorlibError, match=classifiers.EMBEDDED) as error:
+        priors.Prior(name=classifiers.PAPER)
     assert "\n" not in str(error.value) and capfd.readouterr() == ("", "")
 
 

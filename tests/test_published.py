@@ -342,7 +342,7 @@ def test_the_record_says_what_was_done(once, name):
     assert (facts["epoch"], facts["val_loss"]) == (2, 0.2)  # the lowest, not the last
     assert done.record["history"] == HISTORY
     assert facts["weights"] == sum(p.numel() for p in done.call.best.parameters())
-    assert facts["config"] == dataclasses.asdict(done.call.best.config)
+    assert facts["config"] == done.call.best.config.flat()
     assert facts["settings"] == dataclasses.asdict(done.call.settings)
     assert facts["precision"] == ("bfloat16" if plan.settings.bf16 else "float32")
     wanted = dataclasses.asdict(plan.prior) | {"sha256": prior.key} if prior else None
@@ -386,7 +386,7 @@ def test_pictures_are_the_best_weights_predictions(once):
     shown = replication.pictures(done.run, done.results)
     L, ab = lab.normalize(test.lab(which))
     with torch.no_grad():
-        predicted = done.call.best(L, test.embedding(which))
+        predicted = done.call.best(test.inputs(which))
     wanted = {
         "gray": lab.denormalize(L, 0 * ab),
         "predicted": lab.denormalize(L, predicted),
@@ -537,7 +537,7 @@ def test_colorlib_train_builds_what_it_is_asked_for(train):
         "--data", "quilts", "--size", SIZE, "--preset", "attention", "--width", 0.125,
         "--set", "attention=dot", "--prior", "output=pooled", "--prior", f"size={PRIOR_SIZE}",
     )
-    wanted = networks.preset_config("attention", attention="dot", width=0.125, embedding=8)
+    wanted = networks.configure("attention", attention="dot", width=0.125, embedding=8)
     assert call.model.config == wanted
     prior = Quarters(size=PRIOR_SIZE, output="pooled")
     for split, pack in (("train", call.train), ("val", call.val)):

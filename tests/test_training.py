@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from colorlib import data, lab, metrics, networks, training
-from colorlib.base import settings
+from colorlib.base import options
 from colorlib.base.errors import ColorlibError
 from colorlib.data import Packed
 from colorlib.networks import classifiers, heads
@@ -415,12 +415,12 @@ def test_processes_share_a_batch_and_count_by_what_they_hold(toy_photographs):
         list(augment.batches(toy_photographs, settings, 0, "cpu", training.Processes(rank, 3)))
         for rank in range(3)
     ]
-    sizes = [[len(L) for (L, _, _), _ in mine] for mine in found]
+    sizes = [[len(ab) for _, ab, _ in mine] for mine in found]
     assert sizes == [[3], [3], [2]]
-    assert sum(share for ((_, share),) in found) == pytest.approx(3)
-    together = torch.cat([L for (((L, _, _), _),) in found])
-    ((alone, _, _), share) = next(augment.batches(toy_photographs, settings, 0))
-    assert share == 1 and torch.equal(together, alone)
+    assert sum(share for ((_, _, share),) in found) == pytest.approx(3)
+    together = torch.cat([inputs.L for ((inputs, _, _),) in found])
+    alone, _, share = next(augment.batches(toy_photographs, settings, 0))
+    assert share == 1 and torch.equal(together, alone.L)
 
 
 @pytest.mark.parametrize(("count", "fits"), [(3, True), (4, True), (5, False)])
@@ -428,7 +428,7 @@ def test_more_processes_than_photographs_in_the_smallest_batch(toy_photographs, 
     assert len(toy_photographs) == 8  # 13 batches of up to 5: 4 in the smallest
     settings, processes = training.Settings(batch_size=5, repeats=8), training.Processes(0, count)
     smallest = min(
-        len(L) for rank in range(count) for (L, _, _), _ in
+        len(ab) for rank in range(count) for _, ab, _ in
         augment.batches(toy_photographs, settings, 0, "cpu", training.Processes(rank, count))
     )
     assert bool(smallest) == fits
@@ -494,8 +494,8 @@ def test_every_photograph_brings_its_own_embedding_and_its_mirror_image_the_othe
     plain = lab.normalize(photographs.lab())[0]
     both = torch.stack((plain, plain.flip(-1)), dim=1)  # (8, 2, 1, 16, 16)
     chosen = set()
-    for (L, embedding, _), _ in augment.batches(photographs, training.Settings(flip=True), 0):
-        for seen, found in zip(L, embedding, strict=True):
+    for given, _, _ in augment.batches(photographs, training.Settings(flip=True), 0):
+        for seen, found in zip(given.L, given.embedding, strict=True):
             nearest = (both - seen).abs().sum(dim=(2, 3, 4)).argmin().item()
             i, mirrored = divmod(nearest, 2)
             both_kinds = (photographs.embeddings, photographs.mirrored_embeddings)
@@ -643,11 +643,12 @@ def test_a_field_that_a_prior_has_not_is_one_sentence(name):
         training.prior_for("baseline", **{name: "x"})
 
 
-def test_names_that_are_listed_without_torch_are_those_that_there_are():
-    assert tuple(loop.OPTIMIZERS) == settings.OPTIMIZERS
-    assert tuple(heads.OUTPUTS) == settings.CHOICES["output"]
-    assert tuple(networks.blocks.INITIALISATIONS) == settings.CHOICES["decoder_init"]
-    for score in settings.CHOICES["attention"][1:]:
+def test_names_that_are_listed_are_those_that_there_are():
+    assert list(loop.OPTIMIZERS) == options.values(training.Settings)["optimizer"]
+    assert list(heads.OUTPUTS) == options.values(networks.RegressionHead.Settings)["output"]
+    known = options.values(networks.Config)
+    assert list(networks.blocks.INITIALISATIONS) == known["decoder_init"]
+    for score in known["attention"][1:]:
         assert networks.Attention(4, score).score == score
     assert zoo.BEST == checkpoints.BEST
 
@@ -761,7 +762,7 @@ def test_a_loss_that_is_no_number_is_one_sentence_and_keeps_the_last_good_epoch(
 
 def batches(photographs, epoch=0, **settings):
     found = augment.batches(photographs, training.Settings(**settings), epoch)
-    return [(L, ab) for (L, _, ab), _ in found]
+    return [(inputs.L, ab) for inputs, ab, _ in found]
 
 
 def one_photograph(pixels, times=100):
@@ -797,10 +798,9 @@ def test_batches_of_resident_photographs_are_those_of_packed_ones(how, toy_photo
         augment.batches(photographs.to("cpu"), settings, 3),
         strict=True,
     )
-    for (one, share), (other, other_share) in found:
-        assert share == other_share
-        for a, b in zip(one, other, strict=True):
-            assert torch.equal(a, b)
+    for (one, ab, share), (other, other_ab, other_share) in found:
+        assert share == other_share and torch.equal(ab, other_ab)
+        assert torch.equal(one.L, other.L) and torch.equal(one.embedding, other.embedding)
 
 
 def test_resident_photographs_without_mirror_images_say_so(toy_photographs):

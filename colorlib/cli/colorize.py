@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import STRIDE
 from colorlib.cli.common import PATH, Device, as_json, note
 from colorlib.tool import zoo
 
@@ -62,7 +61,7 @@ def colorize(
     from colorlib.base import devices
     from colorlib.tool.pipeline import Pipeline, check_options
 
-    check_options(STRIDE if working_size is None else working_size, strength)
+    check_options(working_size, strength)
     jobs, left_out = files.plan(photos, out, overwrite)
     _check_report(json_file, jobs, overwrite)
     pipeline = None

@@ -2,22 +2,19 @@
 
 import functools
 import inspect
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, fields
-from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
-_NO_CHOICES: Mapping[str, Iterable[Any]] = MappingProxyType({})
+from colorlib.base.options import descriptions, one_of, values
 
 
 def from_fields(
     parameter: str,
     kind: type,
     only: Collection[str] | None = None,
-    choices: Mapping[str, Iterable[Any]] = _NO_CHOICES,
 ) -> Callable[[Callable], Callable]:
     """A decorator that gives a typer command an option for each field of a dataclass.
 
@@ -29,7 +26,6 @@ def from_fields(
             come. The command gets the dataclass there; with `only`, a dict.
         kind: the dataclass.
         only: the fields to take; all by default.
-        choices: field -> its values, to be named in the help.
     """
     hints, described = get_type_hints(kind), descriptions(kind)
     options = []
@@ -38,8 +34,8 @@ def from_fields(
             continue
         if field.default is MISSING:
             raise TypeError(f"{kind.__name__}.{field.name} has no default, which an option needs")
-        values = one_of(choices[field.name]) if field.name in choices else None
-        text = typer.Option(help=described.get(field.name), metavar=values)
+        choices = field.metadata.get("choices")
+        text = typer.Option(help=described.get(field.name), metavar=choices and one_of(choices))
         option = inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
@@ -66,40 +62,12 @@ def from_fields(
     return decorate
 
 
-def descriptions(kind: type) -> dict[str, str]:
-    """Field -> the first sentence of what a dataclass' docstring says under "Attributes:"."""
-    found: dict[str, str] = {}
-    for cls in reversed(kind.__mro__):
-        attributes = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")[2]
-        for name, text in re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", attributes, re.MULTILINE):
-            sentence = re.split(r"(?<=\.)\s+(?=[A-Z])", " ".join(text.split()))[0]
-            found[name] = sentence[0].upper() + sentence[1:].replace("`", "")
-    return found
-
-
-def one_of(choices: Iterable[Any]) -> str:
-    """Values of an option as a help text shows them: "train | val | test"."""
-    return " | ".join("null" if choice is None else str(choice) for choice in choices)
-
-
-def listed(
-    kind: type, but: Collection[str] = (), choices: Mapping[str, Iterable[Any]] = _NO_CHOICES
-) -> str:
+def listed(kind: type, but: Collection[str] = ()) -> str:
     """The fields of a dataclass with their values and descriptions, a paragraph each.
 
     Of a field that is no choice, the value is its default.
-
-    Args:
-        kind: the dataclass.
-        but: fields to leave out.
-        choices: field -> its values, of fields that are words.
     """
-    hints, described = get_type_hints(kind), descriptions(kind)
-    paragraphs = []
-    for field in fields(kind):
-        if field.name not in but:
-            values = choices.get(field.name, [field.default])
-            if hints[field.name] is bool:
-                values = ["true", "false"]
-            paragraphs.append(f"{field.name}={one_of(values)}: {described[field.name]}")
-    return "\n\n".join(paragraphs)
+    described, known = descriptions(kind), values(kind)
+    return "\n\n".join(
+        f"{name}={one_of(known[name])}: {described[name]}" for name in known if name not in but
+    )

@@ -12,7 +12,7 @@ import typer
 from colorlib import __version__
 from colorlib.base import provenance
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import CHOICES, OPTIMIZERS, PRESETS, Config, Settings, Spec, assignments
+from colorlib.base.options import assignments
 from colorlib.cli import options
 from colorlib.cli.common import PATH, Device, SkipDamaged, can_go_on, counted
 from colorlib.cli.photographs import (
@@ -23,16 +23,32 @@ from colorlib.cli.photographs import (
     say_what_is_left_out,
     say_which_are_near_gray,
 )
+from colorlib.networks import PRESETS, Config
+from colorlib.networks.config import PARTS
+from colorlib.networks.parts import Common
+from colorlib.networks.priors import Spec
 from colorlib.tool import zoo
+from colorlib.training.settings import Settings
 
 if TYPE_CHECKING:
     from colorlib.networks import Colorizer
     from colorlib.networks.priors import Prior
 
 
+_PARTS = "\n\n".join(
+    f"{role}={name}\n\n{options.listed(part.Settings)}".rstrip()
+    for role, parts in PARTS.items() if role != "attention"
+    for name, part in parts.items()
+)
 FIELDS = f"""For --set, the network, with all values or the default:
 
-{options.listed(Config, but=("width", "embedding"), choices=CHOICES)}
+{options.listed(Common, but=("width",))}
+
+attention={options.one_of((None, *PARTS["attention"]))}
+
+{options.listed(PARTS["attention"]["general"].Settings)}
+
+{_PARTS}
 
 For --prior, the classifier that is the global prior, with the defaults:
 
@@ -47,7 +63,7 @@ def _fields_of(name: str, whose: str) -> Any:
     return typer.Option(name, metavar="NAME=VALUE", help=text)
 
 
-@options.from_fields("settings", Settings, choices={"optimizer": OPTIMIZERS})
+@options.from_fields("settings", Settings)
 @options.from_fields("network", Config, only=("width",))
 def train(
     *,

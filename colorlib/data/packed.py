@@ -20,6 +20,7 @@ from colorlib.data.folders import Photo, UnreadablePhotos, some_of
 from colorlib.data.resident import Resident
 from colorlib.data.rows import Progress
 from colorlib.files import squares
+from colorlib.networks.inputs import Inputs
 
 Which = slice | Sequence[int] | Sequence[bool] | np.ndarray | Tensor
 """Some of N photographs: their positions, in -N..N-1, a slice, or a mask of N booleans."""
@@ -122,6 +123,28 @@ class Packed:
         if swapped.any():
             found[swapped] = self._of_mirror_images()[rows[swapped]]
         return torch.from_numpy(found).float().to(device)
+
+    def inputs(
+        self,
+        which: Which | None = None,
+        mirrored: np.ndarray | Tensor | bool = False,
+        device: str | torch.device = "cpu",
+    ) -> Inputs:
+        """What a network is given of photographs; all by default.
+
+        Args:
+            which: some of them.
+            mirrored: whether the embedding is that of mirror images; B booleans choose for each.
+            device: where the result lies.
+        """
+        L, _ = lab.normalize(self.lab(which, device))
+        return self.given(L, which, mirrored)
+
+    def given(
+        self, L: Tensor, which: Which | None = None, mirrored: np.ndarray | Tensor | bool = False
+    ) -> Inputs:
+        """The same where their lightness has been changed: L, (B, 1, H, W) in [-1, 1]."""
+        return Inputs(L, self.embedding(which, mirrored, L.device))
 
     def _of_mirror_images(self) -> np.ndarray:
         if self.mirrored_embeddings is None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from colorlib import lab
+from colorlib.networks.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -66,3 +67,23 @@ class Resident:
             swapped = torch.as_tensor(mirrored, device=found.device).view(-1, 1)
             found = torch.where(swapped, self.mirrored_embeddings[which], found)
         return found.to(device)
+
+    def inputs(
+        self,
+        which: slice | Tensor,
+        mirrored: Tensor | bool = False,
+        device: str | torch.device | None = None,
+    ) -> Inputs:
+        """What a network is given of photographs.
+
+        Args:
+            which: some of them.
+            mirrored: whether the embedding is that of mirror images; B booleans choose for each.
+            device: where the result lies.
+        """
+        L, _ = lab.normalize(self.lab(which, device))
+        return self.given(L, which, mirrored)
+
+    def given(self, L: Tensor, which: slice | Tensor, mirrored: Tensor | bool = False) -> Inputs:
+        """The same where their lightness has been changed: L, (B, 1, H, W) in [-1, 1]."""
+        return Inputs(L, self.embedding(which, mirrored, L.device))

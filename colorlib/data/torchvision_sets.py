@@ -12,7 +12,7 @@ from typing import Any
 
 from colorlib import files
 from colorlib.base.errors import ColorlibError, NotHere
-from colorlib.base.settings import assignments
+from colorlib.base.options import assignments
 from colorlib.data.cache import atomic_folder, cache_dir, data_dir
 from colorlib.data.folders import Layout
 

@@ -20,13 +20,12 @@ from colorlib.metrics.definitions import (
     psnr_rgb,
     ssim_rgb,
 )
-from colorlib.metrics.evaluation import attends, attention_distance, constant, network, scores
+from colorlib.metrics.evaluation import attention_distance, constant, network, scores
 
 __all__ = [
     "METRICS",
     "NEIGHBOURS",
     "ab_mse",
-    "attends",
     "attention_distance",
     "auc",
     "auc_rebalanced",

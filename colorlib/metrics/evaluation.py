@@ -55,9 +55,8 @@ def network(
 
     @torch.no_grad()
     def predict(photographs: Packed) -> Tensor:
-        L, _ = lab.normalize(photographs.lab(device=device))
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
-            return model(L, photographs.embedding(device=device)).float()
+            return model(photographs.inputs(device=device)).float()
 
     return predict
 
@@ -65,11 +64,6 @@ def network(
 def constant(ab: Tensor) -> Callable[[Packed], Tensor]:
     """One colour everywhere, ab (2,) in [-1, 1], as the `predict` of `scores`."""
     return lambda some: ab.view(1, 2, 1, 1).expand(len(some), 2, some.size, some.size)
-
-
-def attends(model: Colorizer) -> bool:
-    """Whether a network has positions that attend to each other."""
-    return model.config.attention not in (None, "pointwise") or bool(model.config.heads)
 
 
 @torch.no_grad()
@@ -101,8 +95,7 @@ def attention_distance(
     model = model.to(device).eval()
     found = []
     for some in photographs.some():  # T x S weights each, so few also where there is memory
-        L, _ = lab.normalize(some.lab(device=device))
-        alpha = model.attended(L, some.embedding(device=device)).flatten(0, -3)  # (B, T, S)
+        alpha = model.attended(some.inputs(device=device)).flatten(0, -3)  # (B, T, S)
         others = (1 / alpha.shape[-1], alpha.mean(dim=1, keepdim=True))
         found.append(torch.stack(
             [(alpha - other).abs().sum(dim=-1).mean(dim=-1) / 2 for other in others]

@@ -1,6 +1,5 @@
-"""The colorization networks: parts that compose, and their weights on disk."""
+"""The colorization networks: parts that compose. Nothing here writes a file."""
 
-from colorlib.base.settings import PRESETS, STRIDE, Config, preset_config
 from colorlib.networks.blocks import (
     AddCoords,
     Attention,
@@ -10,7 +9,8 @@ from colorlib.networks.blocks import (
     init_he,
     init_xavier,
 )
-from colorlib.networks.colorizer import Colorizer, build, transfer
+from colorlib.networks.colorizer import STRIDE, Colorizer, build, transfer
+from colorlib.networks.config import PRESETS, Config, configure, recorded
 from colorlib.networks.decoders import DECODERS, Decoder, PaperDecoder, UNetDecoder
 from colorlib.networks.encoders import ENCODERS, Encoder, PaperEncoder, TimmEncoder
 from colorlib.networks.heads import (
@@ -21,6 +21,7 @@ from colorlib.networks.heads import (
     QuantizedHead,
     RegressionHead,
 )
+from colorlib.networks.inputs import Inputs
 
 __all__ = [
     "DECODERS",
@@ -38,6 +39,7 @@ __all__ = [
     "Fusion",
     "Head",
     "HuberHead",
+    "Inputs",
     "PaperDecoder",
     "PaperEncoder",
     "QuantizedHead",
@@ -46,9 +48,10 @@ __all__ = [
     "TimmEncoder",
     "UNetDecoder",
     "build",
+    "configure",
     "conv",
     "init_he",
     "init_xavier",
-    "preset_config",
+    "recorded",
     "transfer",
 ]

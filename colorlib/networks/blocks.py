@@ -6,12 +6,15 @@ References: fusion is that of Deep Koalarization (Baldassarre et al., arXiv
 normalisation stands before the non-linearity (section 3.3).
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from colorlib.base.errors import ColorlibError
+from colorlib.base.options import Options, choice
 
 
 def conv(
@@ -110,6 +113,25 @@ class Attention(nn.Module):
         ValueError: no such score.
     """
 
+    @dataclass(frozen=True)
+    class Settings(Options):
+        """Of attention.
+
+        Attributes:
+            attention_source: what the fused map attends to: the "encoder"'s map or the "fused"
+                map itself.
+            attention_softmax: over which positions the weights sum to one: all "sources" of a
+                target, or, as written, all "targets" of a source.
+            attention_scaled: divide scores by the square root of the channels, so that the
+                softmax does not begin saturated; as written, false.
+        """
+
+        attention_source: str = choice("encoder", "fused")
+        attention_softmax: str = choice("sources", "targets")
+        attention_scaled: bool = True
+
+    SCORES = ("dot", "general", "concat", "pointwise")
+
     def __init__(
         self,
         channels: int,
@@ -118,7 +140,7 @@ class Attention(nn.Module):
         softmax: str = "sources",
     ):
         super().__init__()
-        if score not in ("dot", "general", "concat", "pointwise"):
+        if score not in self.SCORES:
             raise ValueError(f"no score named {score!r}")
         self.score, self.softmax = score, softmax
         self.scale = channels**-0.5 if scaled else 1.0
@@ -255,4 +277,4 @@ def init_he(module: nn.Module) -> None:
 
 
 INITIALISATIONS = {"xavier": init_xavier, "he": init_he}
-"""By their names in `Config.decoder_init`."""
+"""By their names in `Common.decoder_init`."""

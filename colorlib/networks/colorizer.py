@@ -10,15 +10,20 @@ al., arXiv 1712.03400), on which it builds (sections 3.4, 3.5), with attention.
 Xavier initialisation in the decoder is section 4.1.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorlib.base.errors import ColorlibError, find
-from colorlib.base.settings import STRIDE, Config, preset_config
+from colorlib.base.errors import ColorlibError
 from colorlib.networks.blocks import AddCoords, Attention, Fusion, SelfAttention, init_he, positions
+from colorlib.networks.config import Config, configure
 from colorlib.networks.decoders import DECODERS
 from colorlib.networks.encoders import ENCODERS
 from colorlib.networks.heads import HEADS
+from colorlib.networks.inputs import Inputs
+
+STRIDE = 8
+"""Least side of a photograph in pixels; also how many a position of the paper's map is wide."""
 
 
 class Colorizer(nn.Module):
@@ -30,9 +35,8 @@ class Colorizer(nn.Module):
             others will take their place.
 
     Args of the call:
-        L: (B, 1, H, W) in [-1, 1], any H and W from 8 up.
-        embedding: (B, E), the global prior's of the same photographs; only for
-            a network with a prior.
+        given: `Inputs` of B photographs; L alone, (B, 1, H, W) in [-1, 1], for a network
+            without a prior. Any H and W from 8 up.
         target: ab of the same photographs, (B, 2, H, W) in [-1, 1], to train by.
 
     Returns:
@@ -49,45 +53,40 @@ class Colorizer(nn.Module):
 
     def __init__(self, config: Config, initialise: bool = True):
         super().__init__()
-        self.config = config
-        self.coordinates = AddCoords() if config.coordinates else nn.Identity()
+        self.config, own = config, config.settings
         # These three first: from one seed, variants in which they are alike draw the same.
-        self.encoder = find(ENCODERS, config.encoder, "encoder")(config)
-        self.decoder = find(DECODERS, config.decoder, "decoder")(self.encoder, config)
-        self.head = find(HEADS, config.head, "head")(self.decoder, config)
-        if config.heads and not any(isinstance(m, SelfAttention) for m in self.decoder.modules()):
-            raise ColorlibError(
-                f"heads need the decoder 'unet' and an encoder with a finer map at stride 16, "
-                f"not {config.decoder!r} and strides {self.encoder.strides}"
-            )
+        self.encoder = ENCODERS[config.encoder](own["encoder"], config)
+        self.decoder = DECODERS[config.decoder](self.encoder, own["decoder"], config)
+        self.head = HEADS[config.head](self.decoder, own["head"], config)
         if initialise:
             for part in (self.encoder, self.decoder, self.head):
                 part.initialise(config)
+        self.coordinates = AddCoords() if self.encoder.coordinates else nn.Identity()
         channels = self.encoder.channels[-1]
         self.fusion = self.attention = None
         if config.embedding:
             self.fusion = Fusion(channels, config.embedding, config.batch_norm)
             init_he(self.fusion)
         if config.attention:
+            chosen = own["attention"]
             self.attention = Attention(
-                channels, config.attention, config.attention_scaled, config.attention_softmax
+                channels, config.attention, chosen.attention_scaled, chosen.attention_softmax
             )
 
-    def forward(
-        self, L: Tensor, embedding: Tensor | None = None, target: Tensor | None = None
-    ) -> Tensor:
-        *finer, mixed, source = self.maps(L, embedding)
-        size = L.shape[2:]
-        if target is not None and target.shape != (len(L), 2, *size):
+    def forward(self, given: Inputs | Tensor, target: Tensor | None = None) -> Tensor:
+        inputs = _inputs(given)
+        *finer, mixed, source = self.maps(inputs)
+        B, _, *size = inputs.L.shape
+        if target is not None and target.shape != (B, 2, *size):
             raise ValueError(
-                f"the target must have shape {(len(L), 2, *size)}, not {tuple(target.shape)}"
+                f"the target must have shape {(B, 2, *size)}, not {tuple(target.shape)}"
             )
         if self.attention is not None:
             mixed = self.attention(mixed, source)
         z = self.head(self.decoder([*finer, mixed]))
-        return self.head.ab(z, size) if target is None else self.head.loss(z, target, L)
+        return self.head.ab(z, size) if target is None else self.head.loss(z, target, inputs.L)
 
-    def maps(self, L: Tensor, embedding: Tensor | None = None) -> list[Tensor]:
+    def maps(self, given: Inputs | Tensor) -> list[Tensor]:
         """What attention and decoder are given.
 
         Returns:
@@ -95,19 +94,39 @@ class Colorizer(nn.Module):
             with the prior fused in, and the one that it attends to: (B, C, h, w)
             each. H and W are rounded up to multiples of the encoder's stride.
         """
-        self._check(L, embedding)
-        H, W = L.shape[2:]
+        inputs = _inputs(given)
+        self._check(inputs)
+        H, W = inputs.L.shape[2:]
         stride = self.encoder.strides[-1]
-        x = self.coordinates(L)  # (B, 1 or 3, H, W)
+        x = self.coordinates(inputs.L)  # (B, 1 or 3, H, W)
         # Halvings and doublings return the same size only for multiples of
         # the stride: repeat the border up to there; the head cuts the answer back.
         x = F.pad(x, (0, -W % stride, 0, -H % stride), mode="replicate")
         *finer, encoded = self.encoder(x)
-        fused = encoded if self.fusion is None else self.fusion(encoded, embedding)
-        source = encoded if self.config.attention_source == "encoder" else fused
-        return [*finer, fused, source]
+        fused = encoded if self.fusion is None else self.fusion(encoded, inputs.embedding)
+        attends_to_fused = (
+            self.attention is not None
+            and self.config.settings["attention"].attention_source == "fused"
+        )
+        return [*finer, fused, fused if attends_to_fused else encoded]
 
-    def attended(self, L: Tensor, embedding: Tensor | None = None) -> Tensor:
+    def example(self, batch: int, height: int, width: int) -> Inputs:
+        """Inputs of the right shapes, always the same random ones, on the CPU."""
+        random = torch.Generator().manual_seed(0)
+        # Of noise a trained network predicts hardly any colour, of light and dark areas more.
+        small = torch.rand(batch, 1, 6, 6, generator=random) * 2 - 1
+        L = F.interpolate(small, (height, width), mode="bicubic").clamp(-1, 1)
+        length = self.config.embedding
+        return Inputs(L, torch.randn(batch, length, generator=random) if length else None)
+
+    @property
+    def attends(self) -> bool:
+        """Whether it has positions that attend to each other."""
+        return self._self_attention() is not None or (
+            self.attention is not None and self.attention.score != "pointwise"
+        )
+
+    def attended(self, given: Inputs | Tensor) -> Tensor:
         """The weights alpha_ts of a network with attention: (B, T, S); with heads (B, heads, T, S).
 
         T and S count the positions of the map, row by row.
@@ -115,26 +134,35 @@ class Colorizer(nn.Module):
         Raises:
             ValueError: a network without either.
         """
-        if blocks := [m for m in self.decoder.modules() if isinstance(m, SelfAttention)]:
-            given: list[Tensor] = []
-            with blocks[0].register_forward_pre_hook(lambda _, x: given.extend(x)):
-                self(L, embedding)
-            return blocks[0].weights(given[0])
+        inputs = _inputs(given)
+        if block := self._self_attention():
+            seen: list[Tensor] = []
+            with block.register_forward_pre_hook(lambda _, x: seen.extend(x)):
+                self(inputs)
+            return block.weights(seen[0])
         if self.attention is None:
             raise ValueError("a network without attention attends to nothing")
-        mixed, source = self.maps(L, embedding)[-2:]
+        mixed, source = self.maps(inputs)[-2:]
         return self.attention.weights(positions(mixed), positions(source))
 
-    def _check(self, L: Tensor, embedding: Tensor | None) -> None:
+    def _self_attention(self) -> SelfAttention | None:
+        return next((m for m in self.decoder.modules() if isinstance(m, SelfAttention)), None)
+
+    def _check(self, inputs: Inputs) -> None:
+        L, embedding = inputs.L, inputs.embedding
         if L.ndim != 4 or L.shape[1] != 1 or min(L.shape[2:]) < STRIDE:
             raise ValueError(
                 f"L must have shape (B, 1, H, W) with H and W of at least {STRIDE}, "
                 f"not {tuple(L.shape)}"
             )
         wanted = (len(L), self.config.embedding) if self.fusion is not None else None
-        given = None if embedding is None else tuple(embedding.shape)
-        if given != wanted:
-            raise ValueError(f"the embedding must be {_as_text(wanted)}, not {_as_text(given)}")
+        found = None if embedding is None else tuple(embedding.shape)
+        if found != wanted:
+            raise ValueError(f"the embedding must be {_as_text(wanted)}, not {_as_text(found)}")
+
+
+def _inputs(given: Inputs | Tensor) -> Inputs:
+    return given if isinstance(given, Inputs) else Inputs(given)
 
 
 def _as_text(shape: tuple[int, ...] | None) -> str:
@@ -146,12 +174,12 @@ def build(preset: str = "baseline", /, **changes) -> Colorizer:
 
     Args:
         preset: a name in `PRESETS`.
-        changes: fields of `Config` to set differently.
+        changes: names to set differently, as for `configure`.
 
     Raises:
-        ColorlibError: no such preset, field or value.
+        ColorlibError: as for `configure`.
     """
-    return Colorizer(preset_config(preset, **changes))
+    return Colorizer(configure(preset, **changes))
 
 
 def transfer(source: Colorizer, model: Colorizer) -> None:

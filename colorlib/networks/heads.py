@@ -4,7 +4,8 @@ To add one, write a class and a line in `HEADS`.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -13,13 +14,20 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from colorlib import colours, lab
-from colorlib.base.settings import Config
+from colorlib.base.options import Options, choice, number
 from colorlib.networks.blocks import INITIALISATIONS
 from colorlib.networks.decoders import Decoder
+from colorlib.networks.parts import Common, Part
 
 
-class Head(nn.Module):
+class Head(Part):
     """What a head is: the last convolution, from a decoder's features to ab.
+
+    Args:
+        decoder: whose features it is built for.
+        settings: its own; those named in `ANSWERS` only say how it answers, and may be changed
+            after training.
+        common: those that all parts share.
 
     Args of the call:
         features: (B, C, h, w), the decoder's.
@@ -27,6 +35,8 @@ class Head(nn.Module):
     Returns:
         z: (B, K, h, w); what it means is the head's own business.
     """
+
+    ANSWERS: tuple[str, ...] = ()
 
     def forward(self, features: Tensor) -> Tensor:
         raise NotImplementedError
@@ -51,22 +61,32 @@ class Head(nn.Module):
         """
         raise NotImplementedError
 
-    def initialise(self, config: Config) -> None:
-        """Draw the first weights, once.
-
-        A head with an output to scale multiplies its last weights by
-        `config.output_gain`.
-        """
-        INITIALISATIONS[config.decoder_init](self)
+    def initialise(self, common: Common) -> None:
+        INITIALISATIONS[common.decoder_init](self)
 
 
 class RegressionHead(Head):
     """ab by tanh (section 3.2), trained by their mean squared error (section 4.2)."""
 
-    def __init__(self, decoder: Decoder, config: Config):
+    @dataclass(frozen=True)
+    class Settings(Options):
+        """Of heads that predict ab itself.
+
+        Attributes:
+            output: "tanh", or, as written, its derivative, "1-tanh2" (section 3.2).
+            output_gain: factor on the last layer's first weights. Below 1 the network starts
+                near gray; at 1, plain Xavier, it starts with saturated random colours and long
+                predicts nothing but their mean.
+        """
+
+        output: str = choice("tanh", "1-tanh2")
+        output_gain: float = number(0.1, above=0)
+
+    def __init__(self, decoder: Decoder, settings: Settings, common: Common):
         super().__init__()
+        self.settings = settings
         self.last = nn.Conv2d(decoder.channels, 2, 3, padding=1)
-        self.output = OUTPUTS[config.output]()
+        self.output = OUTPUTS[settings.output]()
         self.upsample = nn.Upsample(
             scale_factor=decoder.stride, mode=decoder.upsampling
         )
@@ -84,22 +104,32 @@ class RegressionHead(Head):
         return F.mse_loss(self.ab(z, ab.shape[2:]).float(), ab)
 
     @torch.no_grad()
-    def initialise(self, config: Config) -> None:
-        super().initialise(config)
-        self.last.weight *= config.output_gain
+    def initialise(self, common: Common) -> None:
+        super().initialise(common)
+        self.last.weight *= self.settings.output_gain
 
 
 class HuberHead(RegressionHead):
-    """A regression in which an error of more than `LARGE` counts by its size, not its square.
+    """A regression in which a large error counts by its size, not its square.
 
     So colours that nobody could know pull the others less towards gray (Zhang et al. 2017,
     arXiv 1705.02999, section 3.1).
     """
 
-    LARGE = 0.1  # of ab in [-1, 1]
+    @dataclass(frozen=True)
+    class Settings(RegressionHead.Settings):
+        """Of Huber's loss.
+
+        Attributes:
+            delta: from which error of ab in [-1, 1] on it counts by its size.
+        """
+
+        delta: float = number(0.1, above=0)
+
+    settings: Settings
 
     def loss(self, z: Tensor, ab: Tensor, L: Tensor) -> Tensor:
-        return F.huber_loss(self.ab(z, ab.shape[2:]).float(), ab, delta=self.LARGE)
+        return F.huber_loss(self.ab(z, ab.shape[2:]).float(), ab, delta=self.settings.delta)
 
 
 class AdversarialHead(RegressionHead):
@@ -112,11 +142,21 @@ class AdversarialHead(RegressionHead):
     critic's part the network.
     """
 
-    WEIGHT = 1e-3  # of the critic's judgement beside the squared error
+    @dataclass(frozen=True)
+    class Settings(RegressionHead.Settings):
+        """Of a regression with a critic.
 
-    def __init__(self, decoder: Decoder, config: Config):
-        super().__init__(decoder, config)
-        widths = (3, *map(config.channels, (64, 128, 256)))
+        Attributes:
+            critic_weight: of the critic's judgement beside the squared error.
+        """
+
+        critic_weight: float = number(1e-3, least=0)
+
+    settings: Settings
+
+    def __init__(self, decoder: Decoder, settings: Settings, common: Common):
+        super().__init__(decoder, settings, common)
+        widths = (3, *map(common.channels, (64, 128, 256)))
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
             layers += [nn.Conv2d(inputs, outputs, 4, 2, padding=1), nn.LeakyReLU(0.2)]
@@ -130,7 +170,8 @@ class AdversarialHead(RegressionHead):
         looks_real = functional_call(self.critic, fixed, (false,)).float().mean()
         doubts = (1 - self.critic(true).float()).relu().mean()
         trusts = (1 + self.critic(false.detach()).float()).relu().mean()
-        return F.mse_loss(predicted, ab) - self.WEIGHT * looks_real + doubts + trusts
+        judged = self.settings.critic_weight * looks_real
+        return F.mse_loss(predicted, ab) - judged + doubts + trusts
 
 
 class QuantizedHead(Head):
@@ -143,21 +184,42 @@ class QuantizedHead(Head):
     have another size than a quarter of the photograph's.
     """
 
+    @dataclass(frozen=True)
+    class Settings(Options):
+        """Of the quantized head.
+
+        Attributes:
+            rebalancing: of its loss, from 0, all pixels count the same, to 1, a pixel counts by
+                the inverse of how frequent its colour is; 0.5 in Zhang et al. 2016.
+            temperature: of its prediction, from 1, the mean of its distribution, down to 0.01,
+                the most probable colour; 0.38 in Zhang et al.
+            adjustment: of its prediction: a colour's probability is first divided by how
+                frequent the colour is, to this power (logit adjustment, Menon et al. 2021). 0
+                leaves it; 1 takes all colours for equally frequent, after training without
+                `rebalancing`, which does a part of it already.
+        """
+
+        rebalancing: float = number(0.5, least=0, most=1)
+        temperature: float = number(0.38, least=0.01)
+        adjustment: float = number(0.0, least=0, most=1)
+
+    ANSWERS = ("temperature", "adjustment")
+
     colours: Tensor
     weights: Tensor
     log_rarity: Tensor
 
-    def __init__(self, decoder: Decoder, config: Config):
+    def __init__(self, decoder: Decoder, settings: Settings, common: Common):
         super().__init__()
         centres = colours.centres().float() / lab.AB_SCALE  # (Q, 2)
         self.last = nn.Conv2d(decoder.channels, len(centres), 1)
         self.upsample = nn.Upsample(scale_factor=decoder.stride, mode=decoder.upsampling)
-        self.stride, self.temperature = decoder.stride, config.temperature
+        self.settings, self.stride = settings, decoder.stride
         self.register_buffer("colours", centres, persistent=False)
-        weights = _rebalanced(config.rebalancing).float()
+        weights = _rebalanced(settings.rebalancing).float()
         self.register_buffer("weights", weights, persistent=False)
         log_rarity = -colours.smoothed_frequencies().log().float().view(-1, 1, 1)
-        self.register_buffer("log_rarity", config.adjustment * log_rarity, persistent=False)
+        self.register_buffer("log_rarity", settings.adjustment * log_rarity, persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.last(features)  # (B, Q, h, w)
@@ -165,11 +227,11 @@ class QuantizedHead(Head):
     def ab(self, z: Tensor, size: Sequence[int]) -> Tensor:
         """The annealed mean (section 2.3): of the distribution to the power 1 / T.
 
-        Before, it may be adjusted, so that rare colours count more (`Config.adjustment`).
+        Before, it may be adjusted, so that rare colours count more (`adjustment`).
         """
         H, W = size
         with torch.autocast(z.device.type, enabled=False):  # colours are not to be rounded
-            probable = ((z.float() + self.log_rarity) / self.temperature).softmax(dim=1)
+            probable = ((z.float() + self.log_rarity) / self.settings.temperature).softmax(dim=1)
             ab = torch.einsum("bqhw,qc->bchw", probable, self.colours)
         return self.upsample(ab)[..., :H, :W]
 
@@ -206,7 +268,7 @@ class TanhDerivative(nn.Module):
 
 OUTPUTS = {"tanh": nn.Tanh, "1-tanh2": TanhDerivative}
 
-HEADS: dict[str, Callable[[Decoder, Config], Head]] = {
+HEADS: dict[str, type[Head]] = {
     "regression": RegressionHead,
     "huber": HuberHead,
     "adversarial": AdversarialHead,

@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,6 @@ class Inputs:
         """The same after a change of every tensor."""
         return Inputs(**{name: change(tensor) for name, tensor in self.tensors().items()})
 
-    def maps(self, change: Callable[[Tensor], Tensor]) -> "Inputs":
-        """The same after a change of every map."""
-        return self.each(lambda tensor: change(tensor) if tensor.ndim == 4 else tensor)
-
     def to(self, device: str | torch.device) -> "Inputs":
         """The same on a device."""
         return self.each(lambda tensor: tensor.to(device))
@@ -59,10 +54,4 @@ class Inputs:
         """2 B photographs: these, then their mirror images; what is no map is repeated."""
         return self.each(
             lambda tensor: torch.cat((tensor, tensor.flip(-1) if tensor.ndim == 4 else tensor))
-        )
-
-    def padded(self, stride: int) -> "Inputs":
-        """Maps whose sides are multiples of a stride, the border repeated at the right and below."""
-        return self.maps(
-            lambda x: F.pad(x, (0, -x.shape[3] % stride, 0, -x.shape[2] % stride), mode="replicate")
         )

@@ -8,7 +8,7 @@ colours, it would give the answer away.
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -17,10 +17,34 @@ from torch.nn import functional as F
 
 from colorlib import lab
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import Spec
+from colorlib.base.options import Options, choice, number
 from colorlib.networks import classifiers
 
 _IMAGENET_MEAN = (123.68, 116.779, 103.939)  # of R, G, B in 0..255
+
+
+@dataclass(frozen=True)
+class Spec(Options):
+    """Which classifier is the global prior, what it is shown, and what is taken from it.
+
+    Attributes:
+        name: any classifier that timm knows.
+        weights: a local file, safetensors or a torch state dict; None for the
+            embedded weights, or those of timm's hub.
+        size: side in pixels of what it is shown; 224 in section 3.6.
+        preprocessing: "timm", as the classifier was trained; "mean", as
+            section 3.6 writes: ImageNet's mean colour subtracted from 0..255;
+            "trap": values in [0, 1] given to a formula that expects 0..255,
+            a mistake found in many tutorials.
+        output: the embedding is its "logits", their "softmax", or the
+            "pooled" features before them.
+    """
+
+    name: str = classifiers.EMBEDDED
+    weights: str | None = None
+    size: int = number(224, least=32)
+    preprocessing: str = choice("timm", "mean", "trap")
+    output: str = choice("logits", "softmax", "pooled")
 
 
 class Prior(nn.Module):

@@ -5,19 +5,17 @@ import json
 import math
 import os
 import warnings
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
 from colorlib import files
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import STRIDE
 from colorlib.networks.blocks import Attention
-from colorlib.networks.colorizer import Colorizer
+from colorlib.networks.colorizer import STRIDE, Colorizer
+from colorlib.networks.inputs import Inputs
 
 _FORMAT = "colorlib-onnx-1"
 
@@ -71,7 +69,7 @@ def export_onnx(model: Colorizer, path: Path | str, opset: int = 17, **about) ->
         loopless = partial(_concat_at_once, model.attention)
         model.attention.scores = loopless  # type: ignore[method-assign]
     metadata = {
-        "format": _FORMAT, "config": json.dumps(asdict(model.config)), "about": json.dumps(about)
+        "format": _FORMAT, "config": json.dumps(model.config.flat()), "about": json.dumps(about)
     }
     difference = 0.0
 
@@ -97,6 +95,20 @@ def _concat_at_once(attention: Attention, h: Tensor, h_bar: Tensor) -> Tensor:
     return attention._concat(attention.W_t(h), attention.W_s(h_bar))
 
 
+class _ByName(nn.Module):
+    """A network that is called with the tensors of `Inputs`, one after the other."""
+
+    def __init__(self, model: Colorizer, names: list[str]):
+        super().__init__()
+        self.model, self.names = model, names
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        return self.model(Inputs(**dict(zip(self.names, tensors, strict=True))))
+
+
+_MAP = {0: "batch", 2: "height", 3: "width"}
+
+
 def _trace(model: Colorizer, path: Path, opset: int) -> None:
     """Write a network as an ONNX file.
 
@@ -109,21 +121,19 @@ def _trace(model: Colorizer, path: Path, opset: int) -> None:
     """
     # Of Python's ifs tracing keeps one side. They are checks of shapes, and whether the head has
     # something to cut off: at this size it has.
-    inputs = _photographs(model, 2, *_SIDES[0])
-    axes = {name: {0: "batch", 2: "height", 3: "width"} for name in ("L", "ab")}
-    if "embedding" in inputs:
-        axes["embedding"] = {0: "batch"}
+    inputs = model.example(2, *_SIDES[0]).tensors()
+    axes = {name: _MAP if x.ndim == 4 else {0: "batch"} for name, x in inputs.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             torch.onnx.export(
-                model,
+                _ByName(model, list(inputs)).eval(),
                 tuple(inputs.values()),
                 str(path),
                 input_names=list(inputs),
                 output_names=["ab"],
-                dynamic_axes=axes,
+                dynamic_axes=axes | {"ab": _MAP},
                 opset_version=opset,
                 dynamo=False,
             )
@@ -147,10 +157,11 @@ def _difference(model: Colorizer, path: Path) -> float:
     try:
         session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         for batch, (H, W) in enumerate(_SIDES, start=1):
-            inputs = _photographs(model, batch, H, W)
-            (found,) = session.run(["ab"], {name: x.numpy() for name, x in inputs.items()})
+            inputs = model.example(batch, H, W)
+            given = {name: x.numpy() for name, x in inputs.tensors().items()}
+            (found,) = session.run(["ab"], given)
             with torch.inference_mode():
-                ab = model(*inputs.values())
+                ab = model(inputs)
             same = found.shape == ab.shape
             differences.append(
                 (torch.from_numpy(found) - ab).abs().max() if same else torch.tensor(math.inf)
@@ -158,17 +169,6 @@ def _difference(model: Colorizer, path: Path) -> float:
     except Exception as error:  # onnxruntime has a class of its own for each kind
         raise ColorlibError(f"onnxruntime cannot run this network: {_first_line(error)}") from error
     return torch.stack(differences).max().item()  # nan if one is
-
-
-def _photographs(model: Colorizer, batch: int, H: int, W: int) -> dict[str, Tensor]:
-    """Inputs by their names: (B, 1, H, W), of a prior (B, E); always the same random ones."""
-    random = torch.Generator().manual_seed(0)
-    # Of noise a trained network predicts hardly any colour, of light and dark areas more.
-    small = torch.rand(batch, 1, 6, 6, generator=random) * 2 - 1
-    inputs = {"L": F.interpolate(small, (H, W), mode="bicubic").clamp(-1, 1)}
-    if model.config.embedding:
-        inputs["embedding"] = torch.randn(batch, model.config.embedding, generator=random)
-    return inputs
 
 
 def _first_line(error: Exception) -> str:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from colorlib import files, lab
 from colorlib.base.errors import ColorlibError
-from colorlib.networks import STRIDE, Colorizer
+from colorlib.networks import STRIDE, Colorizer, Inputs
 from colorlib.tool import zoo
 
 GUIDED = 256
@@ -191,10 +191,8 @@ def predict(
     size = [max(STRIDE, min(_LONGEST * working_size, round(side * scale))) for side in (H, W)]
     # As photographs are packed for training: softer ones are predicted worse.
     small = F.interpolate(L, size, mode="bicubic", antialias=True).clamp(-1, 1)
-    both = torch.cat((small, small.flip(-1))).to(device)
-    if embedding is not None:
-        embedding = embedding.to(device).repeat(2, 1)
-    ab, mirrored = model.to(device)(both, embedding).float().cpu().chunk(2)
+    both = Inputs(small, None if embedding is None else embedding.cpu()).with_mirror_images()
+    ab, mirrored = model.to(device)(both.to(device)).float().cpu().chunk(2)
     return upsample((ab + mirrored.flip(-1)) / 2, L)
 
 
@@ -247,13 +245,13 @@ def _joint_bilateral_filter() -> Callable:
         ) from error
 
 
-def check_options(working_size: int, strength: float = 1.0) -> None:
+def check_options(working_size: int | None, strength: float = 1.0) -> None:
     """Refuse a working size or a strength that makes no sense.
 
     Raises:
         ColorlibError: a working size below 8, a strength that is no number from 0 up.
     """
-    if working_size < STRIDE:
+    if working_size is not None and working_size < STRIDE:
         raise ColorlibError(f"the working size must be at least {STRIDE}, not {working_size}")
     if not 0 <= strength < float("inf"):
         raise ColorlibError(f"the strength must be a number from 0 up, not {strength}")

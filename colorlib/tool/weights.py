@@ -1,7 +1,6 @@
 """Weights on disk: safetensors files that say what they are."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -11,8 +10,7 @@ from torch import Tensor
 
 from colorlib import files
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import ANSWERS, Config
-from colorlib.networks.colorizer import Colorizer
+from colorlib.networks import HEADS, Colorizer, recorded
 
 _FORMAT = "colorlib-weights-1"
 
@@ -46,7 +44,7 @@ def snapshot(
     }
     metadata = {
         "format": _FORMAT,
-        "config": json.dumps(asdict(model.config)),
+        "config": json.dumps(model.config.flat()),
         "about": json.dumps(about),
     }
     return {name: tensor.contiguous() for name, tensor in tensors.items()}, metadata
@@ -57,20 +55,24 @@ def load_weights(path: Path | str, **changes: float) -> Colorizer:
 
     Args:
         path: the file.
-        changes: how its head is to answer differently: fields in `settings.ANSWERS`.
+        changes: how its head is to answer differently: settings in its `ANSWERS`.
 
     Raises:
-        ColorlibError: missing, damaged, or not such a file; a value that a field cannot have.
-        ValueError: other changes.
+        ColorlibError: missing, damaged, or not such a file; a value that a setting cannot
+            have; other changes.
     """
-    if others := sorted(set(changes) - set(ANSWERS)):
-        raise ValueError(f"{others[0]!r} is no field that only says how a head answers: {ANSWERS}")
     path = files.user_path(path)
     with _open(path) as file:
         metadata = _metadata(file, path)
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     try:
-        config = Config(**json.loads(metadata["config"]) | changes)
+        flat = json.loads(metadata["config"])
+        answers = HEADS[recorded(flat).head].ANSWERS
+        if others := sorted(set(changes) - set(answers)):
+            raise ColorlibError(
+                f"{others[0]!r} does not only say how a head answers, as {answers} do"
+            )
+        config = recorded(flat | changes)
         model = Colorizer(config, initialise=False)
         model.load_state_dict({name: t.float() if t.is_floating_point() else t
                                for name, t in current_names(tensors).items()})

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import ANSWERS
 
 if TYPE_CHECKING:  # torch takes its time, and a list of names need not wait for it
     from colorlib.networks import Colorizer
@@ -338,7 +337,7 @@ def _read_card(path: Path) -> dict[str, Any]:
         "sha256": lambda text: isinstance(text, str),
         "summary": lambda text: isinstance(text, str),
         "bad_at": texts,
-        "changes": lambda row: numbers(row) and {*row} <= {*ANSWERS},
+        "changes": numbers,
         "scores": lambda sets: all(numbers(row, _SCORES) for row in sets.values()),
         "trained": lambda row: all(texts(row.get(key, [])) for key in ("data", "before")),
         "validation": numbers,

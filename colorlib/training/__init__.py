@@ -1,7 +1,6 @@
 """Training: batches with augmentation, one loop, and a run folder to go on from."""
 
 from colorlib.base.devices import auto_device, device_name
-from colorlib.base.settings import Settings
 from colorlib.training.checkpoints import COLUMNS, RunFolder
 from colorlib.training.loop import (
     OPTIMIZERS,
@@ -15,6 +14,7 @@ from colorlib.training.loop import (
 from colorlib.training.prepare import network, prior_for
 from colorlib.training.previews import PREVIEWS, Previews
 from colorlib.training.processes import Processes
+from colorlib.training.settings import Settings
 
 __all__ = [
     "COLUMNS",

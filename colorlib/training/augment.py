@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from colorlib import lab
-from colorlib.base.settings import Settings
 from colorlib.data import Packed, Resident
+from colorlib.networks import Inputs
 from colorlib.training.processes import ALONE, Processes
+from colorlib.training.settings import Settings
 
 Photographs = Packed | Resident
 """On disk, or in the memory of a device."""
@@ -85,7 +86,7 @@ def batches(
     epoch: int,
     device: str | torch.device = "cpu",
     processes: Processes = ALONE,
-) -> Iterator[tuple[tuple[Tensor, Tensor | None, Tensor], float]]:
+) -> Iterator[tuple[Inputs, Tensor, float]]:
     """The batches of one epoch, as this process' share of each.
 
     They have one size, or two that differ by one.
@@ -99,10 +100,9 @@ def batches(
         processes: those that share a batch.
 
     Yields:
-        (L, embedding, ab), float32: L (B, 1, S, S) and ab (B, 2, S, S) in
-        [-1, 1], the embedding (B, E) or None without a prior. Then the weight
-        of this process' mean loss: its B times the number of processes,
-        divided by the photographs of the whole batch; 1 for one process.
+        What the network is given of B photographs of side S, their ab, (B, 2, S, S) in
+        [-1, 1], and the weight of this process' mean loss: its B times the number of
+        processes, divided by the photographs of the whole batch; 1 for one process.
     """
     bounds = batch_bounds(len(train) * settings.repeats, settings.batch_size)
     shares = [processes.share(np.arange(*batch)) for batch in bounds]
@@ -120,10 +120,8 @@ def batches(
     for i in range(0, len(bounds), ahead):
         sizes = [len(share) for share in shares[i : i + ahead]]
         start, stop = stop, stop + sum(sizes)
-        L, embedding, ab = _prepared(train, visits[start:stop], settings, device)
-        embeddings = [None] * len(sizes) if embedding is None else embedding.split(sizes)
-        given = zip(L.split(sizes), embeddings, ab.split(sizes), strict=True)
-        yield from zip(given, weights[i : i + ahead], strict=True)
+        inputs, ab = _prepared(train, visits[start:stop], settings, device)
+        yield from zip(inputs.split(sizes), ab.split(sizes), weights[i : i + ahead], strict=True)
 
 
 def batch_bounds(count: int, most: int) -> list[tuple[int, int]]:
@@ -148,8 +146,8 @@ def _window(size: int, settings: Settings, random: np.random.Generator) -> tuple
 
 def _prepared(
     train: Photographs, visits: Visits, settings: Settings, device: str | torch.device
-) -> tuple[Tensor, Tensor | None, Tensor]:
-    """What a network is given for some visits, and should predict: L, embedding, ab."""
+) -> tuple[Inputs, Tensor]:
+    """What a network is given for some visits, and the ab that it should predict."""
     rgb = train.rgb(visits.positions).to(device)  # (B, 3, S, S)
     if visits.windows is not None:
         cut = _cut if settings.scale is None else _resized
@@ -161,7 +159,7 @@ def _prepared(
         power = visits.powers[:, None, None, None]
         L = 2 * ((L + 1) / 2).clamp(0, 1) ** power - 1
     mirrored = visits.mirrored if settings.flip else False
-    return L, train.embedding(visits.positions, mirrored, device), ab
+    return train.given(L, visits.positions, mirrored), ab
 
 
 def _cut(rgb: Tensor, windows: Tensor, side: int) -> Tensor:

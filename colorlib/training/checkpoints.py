@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,10 +17,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from colorlib import files
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import Config, Settings
 from colorlib.data import Packed
-from colorlib.networks import Colorizer
+from colorlib.networks import Colorizer, recorded
 from colorlib.tool.weights import current_names, snapshot, write_tensors
+from colorlib.training.settings import Settings
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate")
 """Of ``metrics.csv``."""
@@ -96,7 +96,7 @@ def describe(settings: Settings, model: Colorizer, train: Packed, val: Packed) -
     """
     return {
         "settings": asdict(settings),
-        "network": asdict(model.config),
+        "network": model.config.flat(),
         "first weights": _sizes(model),
         "training photographs or prior": train.key,
         "validation photographs or prior": val.key,
@@ -223,8 +223,10 @@ class RunFolder:
         """Refuse a run that is not the one that the folder holds."""
         # Version 0.1 had another word for validation.
         before = {name.replace("held-out", "validation"): value for name, value in before.items()}
-        changes = _changes(before, self.run, "settings", Settings)
-        changes |= _changes(before, self.run, "network", Config)
+        changes = _changes(asdict(Settings()) | before.get("settings", {}), self.run["settings"])
+        # What is newer than the checkpoint had its default.
+        network = recorded(before.get("network", {})).flat()
+        changes |= _changes(network, self.run["network"])
         wanted = self.run["settings"]
         cosine = wanted["cosine"]
         if list(changes) == ["epochs"] and not cosine and wanted["epochs"] >= epochs:
@@ -247,9 +249,7 @@ class RunFolder:
             )
 
 
-def _changes(before: dict, now: dict, part: str, kind: type) -> dict[str, tuple[Any, Any]]:
-    """Field -> what it was and what it is; one newer than the checkpoint had its default."""
-    old: dict[str, Any] = {field.name: field.default for field in fields(kind)}
-    old |= before.get(part, {})
-    new = now[part]
-    return {name: (old[name], new.get(name)) for name in old if old[name] != new.get(name)}
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Name -> what it was and what it is, of those that differ."""
+    pairs = {name: (before.get(name), now.get(name)) for name in (*before, *now)}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -7,14 +7,15 @@ processor longer than a GPU needs to compute them at 64 or 128 pixels.
 import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from colorlib.networks import Inputs
+
 
 class Graphed:
-    """A function whose calls are recorded as CUDA graphs, one for each shape of its arguments.
+    """A training step whose calls are recorded as CUDA graphs, one for each shape of a batch.
 
     The first `WARM_UP` calls of a shape are made as usual, since libraries choose their
     kernels in them; the next one is recorded, and from then on repeated with other
@@ -22,37 +23,37 @@ class Graphed:
     be recorded, or has no memory for it, all are made as usual, with a warning.
 
     Args:
-        function: of tensors and things that can be hashed, to a tensor. What else
-            it changes must be tensors, the same ones in every call.
+        step: (`Inputs`, ab, share of the loss) -> the loss, a tensor. What else it changes
+            must be tensors, the same ones in every call.
     """
 
     WARM_UP = 3
 
-    def __init__(self, function: Callable[..., Tensor]):
-        self._function = function
+    def __init__(self, step: Callable[[Inputs, Tensor, float], Tensor]):
+        self._step = step
         self._calls: Counter[Hashable] = Counter()
-        self._recorded: dict[Hashable, tuple[torch.cuda.CUDAGraph, list[Any], Tensor]] = {}
+        self._recorded: dict[Hashable, tuple[torch.cuda.CUDAGraph, Inputs, Tensor, Tensor]] = {}
         self._pool = torch.cuda.graph_pool_handle()
         self._can_record = True
 
-    def __call__(self, *arguments: Any) -> Tensor:
-        key = tuple(x.shape if isinstance(x, Tensor) else x for x in arguments)
+    def __call__(self, inputs: Inputs, ab: Tensor, share: float) -> Tensor:
+        key = (*((name, x.shape) for name, x in inputs.tensors().items()), ab.shape, share)
         self._calls[key] += 1
         if key not in self._recorded:
             if self._calls[key] <= self.WARM_UP or not self._can_record:
-                return self._function(*arguments)
-            if not self._record(key, arguments):
-                return self._function(*arguments)
-        graph, given, result = self._recorded[key]
-        for old, new in zip(given, arguments, strict=True):
-            if isinstance(old, Tensor):
-                old.copy_(new)
+                return self._step(inputs, ab, share)
+            if not self._record(key, inputs, ab, share):
+                return self._step(inputs, ab, share)
+        graph, given, target, loss = self._recorded[key]
+        for name, old in given.tensors().items():
+            old.copy_(inputs.tensors()[name])
+        target.copy_(ab)
         graph.replay()
-        return result.clone()
+        return loss.clone()
 
-    def _record(self, key: Hashable, arguments: tuple[Any, ...]) -> bool:
-        """Whether the function could be recorded; nothing is computed."""
-        given = [x.clone() if isinstance(x, Tensor) else x for x in arguments]
+    def _record(self, key: Hashable, inputs: Inputs, ab: Tensor, share: float) -> bool:
+        """Whether the step could be recorded; nothing is computed."""
+        given, target = inputs.each(torch.clone), ab.clone()
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(
@@ -61,12 +62,12 @@ class Graphed:
                 stream=torch.cuda.current_stream(),
                 capture_error_mode="thread_local",
             ):
-                result = self._function(*given)
+                loss = self._step(given, target, share)
         except RuntimeError as error:
             torch.cuda.empty_cache()
             says = str(error).splitlines()[0]
             warnings.warn(f"slower without a CUDA graph, for {says}", stacklevel=3)
             self._can_record = False
             return False
-        self._recorded[key] = graph, given, result
+        self._recorded[key] = graph, given, target, loss
         return True

@@ -21,14 +21,14 @@ from tqdm import tqdm
 from colorlib import files, lab
 from colorlib.base.devices import free_memory, is_out_of_memory
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import Settings
 from colorlib.data import Packed
-from colorlib.networks import Colorizer
+from colorlib.networks import Colorizer, Inputs
 from colorlib.training.augment import Photographs, batch_bounds, batches
 from colorlib.training.checkpoints import COLUMNS, RunFolder, State, describe
 from colorlib.training.graphs import Graphed
 from colorlib.training.previews import Previews
 from colorlib.training.processes import Processes
+from colorlib.training.settings import Settings
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -186,16 +186,15 @@ def _train(
                 )
 
 
-Step = Callable[[Tensor, Tensor | None, Tensor, float], Tensor]
-"""L, embedding, ab and the share of the loss -> the loss."""
+Step = Callable[[Inputs, Tensor, float], Tensor]
+"""What a network is given, ab, and the share of the loss -> the loss."""
 
 
 def update(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     bf16: bool,
-    L: Tensor,
-    embedding: Tensor | None,
+    inputs: Inputs,
     ab: Tensor,
     share: float = 1.0,
 ) -> Tensor:
@@ -204,8 +203,8 @@ def update(
     Returns:
         The loss, a scalar where it was computed.
     """
-    with torch.autocast(L.device.type, torch.bfloat16, bf16):
-        loss = model(L, embedding, ab)
+    with torch.autocast(ab.device.type, torch.bfloat16, bf16):
+        loss = model(inputs, ab)
     optimizer.zero_grad()
     (loss * share).backward()
     optimizer.step()
@@ -224,10 +223,9 @@ def train_epoch(
     """One pass over the training photographs; returns the mean loss."""
     state.model.train()
     losses, sizes = [], []
-    found = batches(train, settings, epoch, device, processes)
-    for batch, share in found:
-        losses.append(step(*batch, share))
-        sizes.append(len(batch[0]))
+    for inputs, ab, share in batches(train, settings, epoch, device, processes):
+        losses.append(step(inputs, ab, share))
+        sizes.append(len(ab))
         if state.average is not None:
             state.average.update_parameters(state.model)
     total, seen = processes.total(_sum(losses, sizes), sum(sizes))
@@ -260,7 +258,7 @@ def evaluate(
         some = slice(start, stop)
         L, ab = lab.normalize(photographs.lab(some, device))
         with torch.autocast(torch.device(device).type, torch.bfloat16, bf16):
-            predicted = model(L, photographs.embedding(some, device=device))
+            predicted = model(photographs.given(L, some))
         losses.append(F.mse_loss(predicted.float(), ab))
         sizes.append(len(ab))
     return _sum(losses, sizes) / len(photographs)
@@ -289,8 +287,7 @@ def update_batch_norm(model: Colorizer, photographs: Packed) -> None:
     for layer in norms:
         layer.reset_running_stats()
         layer.momentum = None  # one batch is the average
-    L, _ = lab.normalize(photographs.lab())
-    model.train()(L, photographs.embedding())
+    model.train()(photographs.inputs())
     for layer, momentum in zip(norms, momenta, strict=True):
         layer.momentum = momentum
     model.eval()

@@ -1,12 +1,9 @@
 """What a training starts from: a fresh network for a prior, or one with given weights."""
 
-from dataclasses import replace
-
 import torch
 
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import preset_config
-from colorlib.networks import Colorizer, build, transfer
+from colorlib.networks import Colorizer, configure, transfer
 from colorlib.networks.priors import Prior
 
 
@@ -15,12 +12,12 @@ def prior_for(preset: str, /, **fields) -> Prior | None:
 
     Args:
         preset: a name in `PRESETS`.
-        fields: those of `Spec`.
+        fields: those of `priors.Spec`.
 
     Raises:
         ColorlibError: no such preset or classifier, or fields for a preset without a prior.
     """
-    if preset_config(preset).embedding:
+    if configure(preset).embedding:
         return Prior(**fields)
     if fields:
         raise ColorlibError(f"the preset {preset!r} has no prior to choose")
@@ -37,8 +34,7 @@ def network(
         prior: its global prior; None for a network without one.
         seed: fixes the first weights.
         init: a network whose encoder, decoder and head it begins with instead.
-        changes: fields of `Config` to set differently, but for `embedding`,
-            which is the prior's.
+        changes: as for `networks.configure`, but for `embedding`, which is the prior's.
 
     Raises:
         ColorlibError: no such preset, field or value; parts of `init` that do not fit.
@@ -48,11 +44,8 @@ def network(
     if prior is not None:
         changes["embedding"] = prior.features
     torch.manual_seed(seed)
-    if init is None:
-        return build(preset, **changes)
     # Pretrained weights need not be had where others take their place.
-    config = preset_config(preset, **changes)
-    model = Colorizer(replace(config, pretrained=False))
-    model.config = config
-    transfer(init, model)
+    model = Colorizer(configure(preset, **changes), initialise=init is None)
+    if init is not None:
+        transfer(init, model)
     return model

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from colorlib import files, lab
-from colorlib.base.errors import ColorlibError, check_types
+from colorlib.base.errors import ColorlibError
+from colorlib.base.options import Options, number
 from colorlib.networks import Colorizer
 from colorlib.training.augment import Photographs
 
@@ -21,7 +22,7 @@ _COMMENT = "preview of a training by colorlib"  # in every sheet: what has it ma
 
 
 @dataclass(frozen=True)
-class Previews:
+class Previews(Options):
     """After which epochs a sheet ``previews/epoch-0010.jpg`` is written into a run folder.
 
     It has a column for each of up to eight validation photographs, at equal distances and the
@@ -34,12 +35,7 @@ class Previews:
         ColorlibError: fewer than one.
     """
 
-    every: int = 1
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        if self.every < 1:
-            raise ColorlibError(f"previews are every 1 or more epochs, not every {self.every}")
+    every: int = number(1, least=1)
 
     def due(self, epoch: int, last: int) -> bool:
         """Whether an epoch has a sheet.
@@ -101,7 +97,7 @@ class Previews:
         which = torch.linspace(0, len(photographs) - 1, count).round().long().to(device)
         L, ab = lab.normalize(photographs.lab(which, device))
         with torch.autocast(torch.device(device).type, torch.bfloat16, bf16):
-            predicted = model.eval()(L, photographs.embedding(which, device=device)).float()
+            predicted = model.eval()(photographs.given(L, which)).float()
         rows = torch.stack([lab.denormalize(L, row) for row in (0 * ab, predicted, ab)])
         rgb = lab.lab_to_rgb(rows.flatten(0, 1)).unflatten(0, (3, count))  # (3, B, 3, S, S)
         pixels = rgb.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (3 S, B S, 3)

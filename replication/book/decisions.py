@@ -4,8 +4,11 @@
 setting, and what is said of it here is read from the code.
 """
 
-from colorlib.base.settings import Spec, preset_config
+from dataclasses import asdict
+
 from colorlib.base.tables import table
+from colorlib.networks import configure
+from colorlib.networks.priors import Spec
 
 
 def decisions() -> list[dict]:
@@ -21,8 +24,8 @@ def decisions() -> list[dict]:
 def value(setting: str, preset: str = "baseline"):
     """What the code does: the value of a setting such as "Config.output" in a preset."""
     kind, name = setting.split(".")
-    of = {"Config": preset_config(preset), "Spec": Spec()}
-    return getattr(of[kind], name)
+    of = {"Config": configure(preset).flat(), "Spec": asdict(Spec())}
+    return of[kind][name]
 
 
 def switch(decision: dict) -> str:

@@ -6,7 +6,6 @@ channels x height x width.
 """
 
 import math
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -14,16 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from colorlib.base.errors import ColorlibError
-from colorlib.base.settings import Spec, preset_config
 from colorlib.networks import (
     Colorizer,
+    Inputs,
     PaperDecoder,
     PaperEncoder,
     QuantizedHead,
     RegressionHead,
     SelfAttention,
     UNetDecoder,
+    configure,
 )
+from colorlib.networks.priors import Spec
 from replication.book.drawing import (
     ALPHA,
     EDGE,
@@ -53,18 +54,18 @@ def whole(preset: str = "attention", size: Size = 256, **changes: Any) -> Diagra
     Args, here and below:
         preset: a name in `PRESETS`.
         size: of the photograph in pixels, its side or (H, W).
-        changes: fields of `Config` to set differently.
+        changes: names to set differently, as for `networks.configure`.
 
     Raises:
         ColorlibError: no such preset, field or value; a network without what is to be drawn.
         ValueError: a photograph that is too small for the network.
     """
     network, seen = _tried(preset, size, changes)
-    config, ab, maps = network.config, seen[""].output, seen["encoder"].output
+    config, ab, maps = network.config.flat(), seen[""].output, seen["encoder"].output
     encoded = _map(maps[-1])
     if len(maps) > 1:
         encoded = f"{len(maps)} maps:\n{_map(maps[0])}\nto {encoded}"
-    how = {"fusion": "with the prior", "attention": f"score: {config.attention}"}
+    how = {"fusion": "with the prior", "attention": f"score: {config['attention']}"}
     canvas = Canvas(f"The network {preset}")
     gray, *parts, join, _ = canvas.flow(118 if network.fusion else WIDTH / 2, EDGE, 144, [
         ("gray photograph", "given", f"L: {_map(seen[''].inputs[0])}"),
@@ -87,7 +88,7 @@ def whole(preset: str = "attention", size: Size = 256, **changes: Any) -> Diagra
         canvas.arrow((prior.x, prior.bottom), (prior.x, target.y), (target.right, target.y))
         canvas.text(target.right + 16, target.y + LINE + 2, f"embedding:\n{numbers}")
         canvas.say("to fusion, the embedding of the prior, a classifier", numbers)
-    if network.attention and config.attention_source == "encoder":
+    if network.attention and config["attention_source"] == "encoder":
         target, y = mixing[-1], encoder.bottom + 9
         canvas.arrow((encoder.x, y), (inner, y), (inner, target.y), (target.left, target.y))
         canvas.say("to attention also the encoder's map")
@@ -117,7 +118,7 @@ def encoder_decoder(preset: str = "baseline", size: Size = 256, **changes: Any) 
                     for name, layer in decoder.named_children()],
         "head": [
             (*_layer(head.last), seen["head.last"].output),
-            (network.config.output, "no weights", seen["head.output"].output),
+            (head.settings.output, "no weights", seen["head.output"].output),
             ("enlarge: ab", "predicted", seen[""].output),
         ],
     }
@@ -189,16 +190,16 @@ def fusion(
 def attention(preset: str = "attention", size: Size = 256, **changes: Any) -> Diagram:
     """From two maps to weights, contexts and attention vectors. Args and errors: as above."""
     network, seen = _tried(preset, size, changes)
-    config, block = network.config, network.attention
-    if block is None or config.attention not in _SCORES:
+    config, block = network.config.flat(), network.attention
+    if block is None or config["attention"] not in _SCORES:
         raise ColorlibError(f"{preset!r} as it is set has no attention between positions")
     h, h_bar = seen["attention"].inputs  # (1, C, h, w) each
     C, T, S = h[1], h[2] * h[3], h_bar[2] * h_bar[3]
     (joined,), vectors = seen["attention.W_c"]
-    formula, kind = _SCORES[config.attention]
-    scaled = f" / √{C}" if config.attention_scaled else ""
+    formula, kind = _SCORES[config["attention"]]
+    scaled = f" / √{C}" if config["attention_scaled"] else ""
     fused = "fused" if network.fusion else "encoder's"
-    owner = "encoder's" if config.attention_source == "encoder" else fused
+    owner = "encoder's" if config["attention_source"] == "encoder" else fused
     canvas = Canvas("Attention")
     target, source = (
         canvas.flow(x, EDGE, 160, [(f"{name}\n{_map(map_)}", "given", listed)])[0]
@@ -209,7 +210,7 @@ def attention(preset: str = "attention", size: Size = 256, **changes: Any) -> Di
     )
     score, _, context, join, *_ = canvas.flow(WIDTH / 2, target.bottom + GAP, 240, [
         (f"score(h_{{t}}, h̄_{{s}}) =\n{formula}{scaled}", kind, _shape(T, S)),
-        (f"attention weights {ALPHA}_{{ts}}:\nsoftmax over {config.attention_softmax}",
+        (f"attention weights {ALPHA}_{{ts}}:\nsoftmax over {config['attention_softmax']}",
          "no weights", _shape(T, S)),
         (f"context, a weighted sum:\nc_{{t}} = Σ_{{s}} {ALPHA}_{{ts}} h̄_{{s}}", "no weights",
          _shape(T, C)),
@@ -228,11 +229,11 @@ def attention(preset: str = "attention", size: Size = 256, **changes: Any) -> Di
 def unet(preset: str = "unet", size: Size = 256, **changes: Any) -> Diagram:
     """An encoder's maps, and the decoder that joins all of them. Args and errors: as above."""
     network, seen = _tried(preset, size, changes)
-    decoder, head, config = network.decoder, network.head, network.config
+    decoder, head, config = network.decoder, network.head, network.config.flat()
     if not isinstance(decoder, UNetDecoder) or network.fusion or network.attention:
         raise ColorlibError(f"{preset!r} as it is set is not a U-Net without prior and attention")
     canvas, left, right = Canvas("U-Net"), 82, 270
-    high = LINE * (4 if config.heads else 3) + 12
+    high = LINE * (4 if config["heads"] else 3) + 12
     pitch = high + 30
 
     def box(x: float, y: float, kind: str, *lines: str) -> Box:
@@ -244,7 +245,7 @@ def unet(preset: str = "unet", size: Size = 256, **changes: Any) -> Diagram:
         canvas.text(x, 18 + LINE, name, "middle")
         canvas.say(part, name)
 
-    title(left, "encoder", config.backbone if config.encoder == "timm" else config.encoder)
+    title(left, "encoder", config["backbone"] if config["encoder"] == "timm" else config["encoder"])
     L = box(left, 66, "given", f"L: {_map(seen[''].inputs[0])}")
     maps: list[Box] = []
     for stride, found in zip(network.encoder.strides, seen["encoder"].output, strict=True):
@@ -252,7 +253,7 @@ def unet(preset: str = "unet", size: Size = 256, **changes: Any) -> Diagram:
         maps.append(box(left, y, "learned", f"stride {stride}", _map(found)))
     for above, below in pairwise((L, *maps)):
         canvas.arrow((left, above.bottom), (left, below.top))
-    title(right, "decoder, head", f"{config.decoder}, {config.head}")
+    title(right, "decoder, head", f"{config['decoder']}, {config['head']}")
     *finer, coarsest = maps
     way: tuple[Point, ...] = ((coarsest.right, coarsest.y), (right, coarsest.y))
     for skip, (name, join) in zip(finer[::-1], decoder.joins.named_children(), strict=True):
@@ -260,7 +261,7 @@ def unet(preset: str = "unet", size: Size = 256, **changes: Any) -> Diagram:
         convolutions = sum(isinstance(layer, nn.Sequential) for layer in join.children())
         lines = [f"join: {given[1]} channels", f"{convolutions} convolutions"]
         if _has(join, SelfAttention):
-            lines.append(f"attention, {config.heads} heads")
+            lines.append(f"attention, {config['heads']} heads")
         joined = box(right, skip.y, "learned", *lines, _map(made))
         canvas.arrow((skip.right, skip.y), (joined.left, skip.y))
         canvas.arrow(*way, (right, joined.bottom), label="enlarge")
@@ -269,7 +270,7 @@ def unet(preset: str = "unet", size: Size = 256, **changes: Any) -> Diagram:
     z = seen["head"].output
     last = box(right, maps[0].y - pitch, "learned",
                f"head: {z[1]} {'cells' if quantized else 'channels'}", _map(z),
-               "annealed mean" if quantized else config.output)
+               "annealed mean" if quantized else config["output"])
     ab = box(right, 66, "predicted", f"ab: {_map(seen[''].output)}")
     canvas.arrow(*way, (right, last.bottom))
     canvas.arrow((right, last.top), (right, ab.bottom), label="enlarge")
@@ -285,28 +286,29 @@ class Passed(NamedTuple):
 
 def _tried(preset: str, size: Size, changes: dict[str, Any]) -> tuple[Colorizer, dict[str, Passed]]:
     """A network, and what passed through each of its modules, by their names."""
-    config = replace(preset_config(preset, **changes), pretrained=False)  # shapes need no weights
     with torch.random.fork_rng(devices=()):  # leaves a notebook its random numbers
-        network = Colorizer(config, initialise=False).eval()
+        # Shapes need no trained weights.
+        network = Colorizer(configure(preset, **changes), initialise=False).eval()
     seen: dict[str, Passed] = {}
 
     def watch(name: str, module: nn.Module) -> None:
         module.register_forward_hook(
-            lambda _, inputs, output: seen.update({name: Passed(_shapes(inputs), _shapes(output))})
+            lambda _, given, output: seen.update({name: Passed(_shapes(given), _shapes(output))})
         )
 
     for name, module in network.named_modules():
         watch(name, module)
     H, W = (size, size) if isinstance(size, int) else size
-    embedding = torch.zeros(1, config.embedding) if config.embedding else None
     with torch.no_grad():
-        network(torch.zeros(1, 1, H, W), embedding)
+        network(network.example(1, H, W))
     return network, seen
 
 
 def _shapes(value: Any) -> Any:
     if isinstance(value, Tensor):
         return tuple(value.shape)
+    if isinstance(value, tuple) and isinstance(value[0], Inputs):
+        value = list(value[0].tensors().values())
     return value and [_shapes(x) for x in value]
 
 

@@ -83,7 +83,7 @@ def about() -> dict[str, Any]:
         "jpeg", the file in base64.
     """
     pretrained = {name: zoo.load(name) for name in ANSWERS}
-    configs = {name: weights.model.config for name, weights in pretrained.items()}
+    settings = {name: weights.model.head.settings for name, weights in pretrained.items()}
     return {
         "size": pretrained[ANSWERS[0]].size,
         "colours": {
@@ -91,8 +91,8 @@ def about() -> dict[str, Any]:
             "rarity": (-colours.smoothed_frequencies().log()).tolist(),
         },
         "answers": {
-            name: {"temperature": config.temperature, "adjustment": config.adjustment}
-            for name, config in configs.items()
+            name: {"temperature": own.temperature, "adjustment": own.adjustment}
+            for name, own in settings.items()
         },
         "examples": _examples(),
     }
