@@ -26,7 +26,7 @@ from torch import multiprocessing
 
 from colorlib import networks
 from colorlib.base import devices
-from colorlib.training import graphs, loop
+from colorlib.training import cuda, loop
 from replication import cost
 
 ROOT = Path(__file__).parents[1]
@@ -68,7 +68,7 @@ def one_step(preset: str, size: int, batch: int, graph: bool, compiled: bool, wi
     if compiled:
         model.compile()
     if graph:
-        step = graphs.Graphed(step)
+        step = cuda.Graphed(step)
     for _ in range(5):
         step(*call)
     return partial(step, *call), batch * cost.flop_of_a_visit(model.config, size)
@@ -86,7 +86,7 @@ def steps(options, presets=PRESETS, batches=(16, 64), compiled=False) -> list[di
         for size in sizes:
             for batch in batches[: 1 if options.toy else None]:
                 for graph in ways:
-                    with loop._own_stream(device()):
+                    with cuda.own_stream(device()):
                         call, flop = one_step(preset, size, batch, graph, compiled, width)
                         times = seconds(call, repeats=3 if options.toy else 15)[0]
                     ms = 1000 * statistics.median(times)
@@ -112,8 +112,8 @@ def losses(where: str, width: float, size: int, count: int = 20) -> list[float]:
     model = networks.build("attention", width=width).to(where, memory_format=torch.channels_last)
     optimizer = loop._optimizer(model, loop.Settings(), torch.device(where))
     step = partial(loop.update, model, optimizer, False)
-    with loop._own_stream(torch.device(where)):
-        step = graphs.Graphed(step) if where == "cuda" else step
+    with cuda.own_stream(torch.device(where)):
+        step = cuda.Graphed(step) if where == "cuda" else step
         L, embedding, ab = (tensor.to(where) for tensor in given(size, 8))
         inputs = networks.Inputs(L, embedding)
         return [step(inputs, ab, 1.0).item() for _ in range(count)]
@@ -142,7 +142,7 @@ def tests(options) -> dict:
 def _busy(options, size: int, batch: int, start, ended) -> None:
     """Steps for a few seconds, beside others."""
     width, long = (0.125, 0.2) if options.toy else (1.0, 3.0)
-    with loop._own_stream(device()):
+    with cuda.own_stream(device()):
         call, _ = one_step("attention", size, batch, device().type == "cuda", False, width)
         ended.put(0)
         start.wait()

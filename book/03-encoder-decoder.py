@@ -366,17 +366,17 @@ figures.grid({
 #
 # So: Adam, 0.001. This is the library's step of training: given the target
 # `ab`, the network returns its loss; `backward` computes the gradient;
-# `optimizer`, which is Adam, changes the weights. (Skip `embedding` until
-# [chapter 4](04-fusion.ipynb), and `share`, which is for several GPUs.)
+# `optimizer`, which is Adam, changes the weights. (`inputs` holds L and, from
+# [chapter 4](04-fusion.ipynb) on, what a prior sees; `share` is for several
+# GPUs.)
 
 # %%
 print(inspect.getsource(training.update))
 
 # %% [markdown]
-# A pass over all photographs is an *epoch*. `batches` hands out augmented
-# photographs, and `step` is `update` with its first three arguments given.
-# (`average`, a running mean of the weights, is off here, and `processes` is
-# one.)
+# A pass over all photographs is an *epoch*. `given` are the batches of
+# augmented photographs, and `step` is `update` with its first three arguments
+# given. (`average`, a running mean of the weights, is off here.)
 
 # %%
 print(inspect.getsource(training.train_epoch))

@@ -144,7 +144,7 @@ def trained(photographs, tmp_path=None, graphs=True, optimizer="adam", model=Non
         model = network("fusion", embedding=5, output_gain=0.1)
     with pytest.MonkeyPatch.context() as patch:
         if not graphs:
-            patch.setattr(loop, "Graphed", lambda function: function)
+            patch.setattr(loop.cuda, "Graphed", lambda step: step)
         history = training.fit(model, photographs, photographs, settings, tmp_path, "cuda")
     return [(row["train_loss"], row["val_loss"], row["learning_rate"]) for row in history]
 

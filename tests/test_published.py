@@ -496,7 +496,7 @@ def test_colorlib_train_passes_on_every_setting(train):
     settings = training.Settings(
         epochs=7, batch_size=3, learning_rate=0.01, encoder_rate=0.3, optimizer="sgd",
         cosine=True, average=0.9, crop=8, scale=0.5, flip=True, exposure=0.2, repeats=2,
-        bf16=True, compile=True, seed=3,
+        bf16=True, compile=True, seed=3, preview=2,
     )
     options = []
     for field in dataclasses.fields(settings):

@@ -90,14 +90,6 @@ def train(
     ] = None,
     size: Annotated[int, typer.Option(help="Side of the packed photographs.")] = 64,
     settings: Settings,
-    preview: Annotated[
-        int | None,
-        typer.Option(
-            metavar="EPOCHS",
-            help="Every so many epochs, and after the last, write a few validation photographs "
-            "into previews/ of the run folder: gray, as predicted, and in colour.",
-        ),
-    ] = None,
     min_chroma: Annotated[
         float, typer.Option(help="Leave out training photos grayer than this, in Lab units.")
     ] = 0.0,
@@ -111,7 +103,6 @@ def train(
 
     if not 0 <= min_chroma < math.inf:
         raise ColorlibError(f"--min-chroma must be a number from 0 up, not {min_chroma:g}")
-    previews = None if preview is None else training.Previews(preview)
     device = devices.find(device)
     given = zoo.load(init) if init else None
     changes = assignments(change)
@@ -157,12 +148,12 @@ def train(
     with can_go_on():
         training.fit(
             model, photographs, validation, settings, out, device,
-            progress=True, about=about, previews=previews,
+            progress=True, about=about,
         )
     if first:
         _report_training(out / zoo.BEST, baselines)
         # A run that was finished without previews has none.
-        if previews is not None and (out / training.PREVIEWS).exists():
+        if settings.preview and (out / training.PREVIEWS).exists():
             print(f"previews: {out / training.PREVIEWS}")
 
 

@@ -6,15 +6,12 @@ References: fusion is that of Deep Koalarization (Baldassarre et al., arXiv
 normalisation stands before the non-linearity (section 3.3).
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from colorlib.base.errors import ColorlibError
-from colorlib.base.options import Options, choice
 
 
 def conv(
@@ -112,23 +109,6 @@ class Attention(nn.Module):
     Raises:
         ValueError: no such score.
     """
-
-    @dataclass(frozen=True)
-    class Settings(Options):
-        """Of attention.
-
-        Attributes:
-            attention_source: what the fused map attends to: the "encoder"'s map or the "fused"
-                map itself.
-            attention_softmax: over which positions the weights sum to one: all "sources" of a
-                target, or, as written, all "targets" of a source.
-            attention_scaled: divide scores by the square root of the channels, so that the
-                softmax does not begin saturated; as written, false.
-        """
-
-        attention_source: str = choice("encoder", "fused")
-        attention_softmax: str = choice("sources", "targets")
-        attention_scaled: bool = True
 
     SCORES = ("dot", "general", "concat", "pointwise")
 

@@ -7,21 +7,41 @@ no chosen part knows it.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from colorlib.base.errors import ColorlibError, find
-from colorlib.base.options import choice, names, number
+from colorlib.base.options import Options, choice, names, number
 from colorlib.networks.blocks import Attention
 from colorlib.networks.decoders import DECODERS
 from colorlib.networks.encoders import ENCODERS
 from colorlib.networks.heads import HEADS
 from colorlib.networks.parts import Common
 
+
+@dataclass(frozen=True)
+class AttentionSettings(Options):
+    """How attention is built in.
+
+    Attributes:
+        attention_source: what the fused map attends to: the "encoder"'s map or the "fused"
+            map itself.
+        attention_softmax: over which positions the weights sum to one: all "sources" of a
+            target, or, as written, all "targets" of a source.
+        attention_scaled: divide scores by the square root of the channels, so that the
+            softmax does not begin saturated; as written, false.
+    """
+
+    attention_source: str = choice("encoder", "fused")
+    attention_softmax: str = choice("sources", "targets")
+    attention_scaled: bool = True
+
+
 PARTS: dict[str, Mapping[str, Any]] = {
     "encoder": ENCODERS,
     "decoder": DECODERS,
     "head": HEADS,
-    "attention": dict.fromkeys(Attention.SCORES, Attention),
+    "attention": dict.fromkeys(Attention.SCORES, SimpleNamespace(Settings=AttentionSettings)),
 }
 """Field of `Config` -> the parts that it chooses from, by name; each has its `Settings`."""
 

@@ -12,7 +12,7 @@ from colorlib.training.loop import (
     update_batch_norm,
 )
 from colorlib.training.prepare import network, prior_for
-from colorlib.training.previews import PREVIEWS, Previews
+from colorlib.training.previews import PREVIEWS
 from colorlib.training.processes import Processes
 from colorlib.training.settings import Settings
 
@@ -21,7 +21,6 @@ __all__ = [
     "OPTIMIZERS",
     "PREVIEWS",
     "Diverged",
-    "Previews",
     "Processes",
     "RunFolder",
     "Settings",

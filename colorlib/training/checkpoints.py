@@ -19,7 +19,7 @@ from colorlib import files
 from colorlib.base.errors import ColorlibError
 from colorlib.data import Packed
 from colorlib.networks import Colorizer, recorded
-from colorlib.tool.weights import current_names, snapshot, write_tensors
+from colorlib.tool.weights import snapshot, write_tensors
 from colorlib.training.settings import Settings
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate")
@@ -72,9 +72,9 @@ class State:
         for key, tensor in tensors.items():
             part, name = key.split(".", 1)
             parts.setdefault(part, {})[name] = tensor
-        self.model.load_state_dict(current_names(parts["model"]))
+        self.model.load_state_dict(parts["model"])
         if self.average is not None:
-            self.average.load_state_dict(current_names(parts["average"]))
+            self.average.load_state_dict(parts["average"])
         state: dict[int, dict[str, Tensor]] = {}
         for key, tensor in parts.get("optimizer", {}).items():  # plain SGD keeps nothing
             i, name = key.split(".")
@@ -127,7 +127,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep others out for a while; the system lets go of it when this process ends.
+        """Keep others out; the system lets go of it when this process ends.
 
         Raises:
             ColorlibError: another process trains into the folder.
@@ -221,12 +221,11 @@ class RunFolder:
 
     def _check(self, before: dict[str, Any], epochs: int) -> None:
         """Refuse a run that is not the one that the folder holds."""
-        # Version 0.1 had another word for validation.
-        before = {name.replace("held-out", "validation"): value for name, value in before.items()}
         changes = _changes(asdict(Settings()) | before.get("settings", {}), self.run["settings"])
         # What is newer than the checkpoint had its default.
         network = recorded(before.get("network", {})).flat()
         changes |= _changes(network, self.run["network"])
+        changes.pop("preview", None)
         wanted = self.run["settings"]
         cosine = wanted["cosine"]
         if list(changes) == ["epochs"] and not cosine and wanted["epochs"] >= epochs:
@@ -240,7 +239,7 @@ class RunFolder:
             if "photographs" in name and self.run[name] != before.get(name)
         ]
         old, new = before.get("first weights"), self.run.get("first weights")
-        if old and new and not np.allclose(old, new, rtol=1e-4):  # version 0.1 did not note them
+        if old and new and not np.allclose(old, new, rtol=1e-4):
             reasons.append("there are other first weights")
         if reasons:
             raise ColorlibError(

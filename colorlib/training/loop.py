@@ -7,10 +7,11 @@ steps are CUDA graphs, and the processor waits for it a few times an epoch.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,14 +20,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from colorlib import files, lab
-from colorlib.base.devices import free_memory, is_out_of_memory
+from colorlib.base.devices import is_out_of_memory
 from colorlib.base.errors import ColorlibError
 from colorlib.data import Packed
 from colorlib.networks import Colorizer, Inputs
+from colorlib.training import cuda
 from colorlib.training.augment import Photographs, batch_bounds, batches
 from colorlib.training.checkpoints import COLUMNS, RunFolder, State, describe
-from colorlib.training.graphs import Graphed
-from colorlib.training.previews import Previews
+from colorlib.training.previews import write_preview
 from colorlib.training.processes import Processes
 from colorlib.training.settings import Settings
 
@@ -38,13 +39,6 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "rmsprop": torch.optim.RMSprop,
 }
 """Every optimizer by its name in `Settings.optimizer`."""
-
-_ON_GPU: dict[str, dict[str, bool]] = {
-    "adam": {"fused": True, "capturable": True},
-    "adamw": {"fused": True, "capturable": True},
-    "rmsprop": {"capturable": True},
-}
-"""What lets a CUDA graph hold an optimizer, where it is not `fused` alone."""
 
 
 class Diverged(ColorlibError):
@@ -67,8 +61,7 @@ def fit(
     out: Path | str | None = None,
     device: str | torch.device = "cpu",
     progress: bool = False,
-    about: dict | None = None,
-    previews: Previews | None = None,
+    about: dict[str, Any] | None = None,
 ) -> list[dict[str, float]]:
     """Train a network in place.
 
@@ -87,7 +80,6 @@ def fit(
         device: "cpu", "cuda", ...
         progress: show a progress bar.
         about: what else the best weights should say about themselves.
-        previews: when to write a sheet of predictions into the run folder, if at all.
 
     Returns:
         One dict an epoch with the keys `COLUMNS`. `train_loss` is the head's
@@ -102,88 +94,99 @@ def fit(
             last written whole is kept.
         ValueError: previews without a run folder.
     """
-    if previews is not None and out is None:
+    if settings.preview and out is None:
         raise ValueError("previews are written into a run folder: give one")
     device = torch.device(device)
     processes = Processes.join(device)
     _check(model, train, val, settings, processes)
-    with _enough_memory(device):
+    with _enough_memory(device), cuda.own_stream(device):
         model.to(device).to(memory_format=torch.channels_last)
         state = State(model, _optimizer(model, settings, device), _average(model, settings))
         run = describe(settings, model, train, val)
         if not processes.first:  # it is given the first one's weights, whatever its own are
             del run["first weights"]
         folder = RunFolder(files.user_path(out), run) if out else None
-        locked = folder.locked() if folder and processes.first else nullcontext()
-        with locked, _own_stream(device):
+        with folder.locked() if folder and processes.first else nullcontext():
             if folder:
                 folder.resume(state)
-                if processes.first:  # one killed in between may have written a row more
-                    folder.write_metrics(state.history)
-                if processes.first and previews is not None:
-                    to_come = range(len(state.history) + 1, settings.epochs + 1)
-                    previews.check(folder.path, to_come)
-            resident = _resident(train, device), _resident(val, device)
-            _train(
-                state, *resident, settings, folder, device, processes, progress, about, previews
-            )
+            writes = folder if processes.first else None
+            if writes:  # one killed in between may have written a row more
+                writes.write_metrics(state.history)
+            loop = _Loop(state, cuda.resident(train, device), settings, device, processes)
+            _train(loop, cuda.resident(val, device), writes, progress, about or {})
     if state.average is not None:
         model.load_state_dict(state.average.module.state_dict())
     return state.history
 
 
+class _Loop:
+    """A training: what its epochs need."""
+
+    def __init__(
+        self,
+        state: State,
+        train: Photographs,
+        settings: Settings,
+        device: torch.device,
+        processes: Processes,
+    ):
+        self.state, self.train, self.settings = state, train, settings
+        self.device, self.processes = device, processes
+        if settings.compile:
+            state.model.compile()
+        wrapped = processes.wrap(state.model)
+        self.step: Step = partial(update, wrapped, state.optimizer, settings.bf16)
+        if device.type == "cuda" and processes.count == 1:
+            self.step = cuda.Graphed(self.step)
+
+    def epoch(self, number: int, val: Photographs) -> dict[str, float]:
+        """One pass over the photographs, and the validation loss after it."""
+        settings, state = self.settings, self.state
+        rate = _learning_rate(settings, number)
+        _set_learning_rate(state.optimizer, rate)
+        given = batches(self.train, settings, number, self.device, self.processes)
+        total, seen = self.processes.total(*train_epoch(self.step, given, state))
+        at_once = settings.batch_size
+        if self.device.type != "cpu":  # without a gradient, more of small photographs fit in
+            at_once = max(at_once, min(64, 2**20 // val.size**2))
+        loss = evaluate(state.evaluated, val, at_once, self.device, settings.bf16)
+        return dict(zip(COLUMNS, (number + 1, total / seen, loss, rate), strict=True))
+
+
 def _train(
-    state: State,
-    train: Photographs,
+    loop: _Loop,
     val: Photographs,
-    settings: Settings,
     folder: RunFolder | None,
-    device: torch.device,
-    processes: Processes,
     progress: bool,
-    about: dict | None,
-    previews: Previews | None,
+    about: dict[str, Any],
 ) -> None:
-    """The epochs that are still to do."""
-    if settings.compile:
-        state.model.compile()
-    wrapped = processes.wrap(state.model)
-    step: Step = partial(update, wrapped, state.optimizer, settings.bf16)
-    if device.type == "cuda" and processes.count == 1:
-        step = Graphed(step)
-    at_once = settings.batch_size
-    if device.type != "cpu":  # without a gradient, more fit in where photographs are small
-        at_once = max(at_once, min(64, 2**20 // val.size**2))
+    """The epochs that are still to do; what comes of them is written by the first process."""
+    settings, state = loop.settings, loop.state
     history = state.history
     epochs = tqdm(
         range(len(history), settings.epochs),
         unit="epoch",
         initial=len(history),
         total=settings.epochs,
-        disable=not (progress and processes.first),
+        disable=not (progress and loop.processes.first),
     )
-    for epoch in epochs:
-        rate = _learning_rate(settings, epoch)
-        _set_learning_rate(state.optimizer, rate)
-        train_loss = train_epoch(step, train, settings, epoch, device, processes, state)
-        val_loss = evaluate(state.evaluated, val, at_once, device, settings.bf16)
-        if not math.isfinite(train_loss + val_loss):
-            if folder is not None and processes.first:
+    for number in epochs:
+        row = loop.epoch(number, val)
+        if not math.isfinite(row["train_loss"] + row["val_loss"]):
+            if folder is not None:
                 folder.write_best()
             raise Diverged(history)
-        best = min((row["val_loss"] for row in history), default=math.inf)
-        history.append(
-            dict(zip(COLUMNS, (epoch + 1, train_loss, val_loss, rate), strict=True))
-        )
-        epochs.set_postfix(train=f"{train_loss:.5f}", validation=f"{val_loss:.5f}")
-        if folder is not None and processes.first:
-            found = {"size": val.size, "epoch": epoch + 1, "val_loss": val_loss}
-            last = epoch + 1 == settings.epochs
-            folder.save(state, (about or {}) | found if val_loss < best else None, last)
-            if previews is not None and previews.due(epoch + 1, settings.epochs):
-                previews.write(
-                    folder.path, epoch + 1, state.evaluated, val, device, settings.bf16
-                )
+        best = row["val_loss"] < min((row["val_loss"] for row in history), default=math.inf)
+        history.append(row)
+        epochs.set_postfix(train=f"{row['train_loss']:.5f}", validation=f"{row['val_loss']:.5f}")
+        if folder is None:
+            continue
+        found = {"size": val.size, "epoch": number + 1, "val_loss": row["val_loss"]}
+        folder.save(state, about | found if best else None, last=number + 1 == settings.epochs)
+        if settings.previews(number + 1):
+            write_preview(
+                folder.path, number + 1, state.evaluated, val, loop.device, settings.bf16
+            )
 
 
 Step = Callable[[Inputs, Tensor, float], Tensor]
@@ -212,24 +215,17 @@ def update(
 
 
 def train_epoch(
-    step: Step,
-    train: Photographs,
-    settings: Settings,
-    epoch: int,
-    device: torch.device,
-    processes: Processes,
-    state: State,
-) -> float:
-    """One pass over the training photographs; returns the mean loss."""
+    step: Step, given: Iterable[tuple[Inputs, Tensor, float]], state: State
+) -> tuple[float, int]:
+    """One pass over the batches of an epoch: the sum of their photographs' losses, and how many."""
     state.model.train()
     losses, sizes = [], []
-    for inputs, ab, share in batches(train, settings, epoch, device, processes):
+    for inputs, ab, share in given:
         losses.append(step(inputs, ab, share))
         sizes.append(len(ab))
         if state.average is not None:
             state.average.update_parameters(state.model)
-    total, seen = processes.total(_sum(losses, sizes), sum(sizes))
-    return total / seen
+    return _sum(losses, sizes), sum(sizes)
 
 
 @torch.no_grad()
@@ -332,28 +328,6 @@ def _enough_memory(device: torch.device) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _own_stream(device: torch.device) -> Iterator[None]:
-    """On an NVIDIA GPU, a stream besides the default one, on which graphs can be recorded."""
-    if device.type != "cuda":
-        yield
-        return
-    stream = torch.cuda.Stream(device)
-    stream.wait_stream(torch.cuda.current_stream(device))
-    try:
-        with torch.cuda.stream(stream):
-            yield
-    finally:
-        torch.cuda.current_stream(device).wait_stream(stream)
-
-
-def _resident(photographs: Packed, device: torch.device) -> Photographs:
-    """Photographs on a GPU, unless they need more than half of its free memory."""
-    if device.type == "cpu" or photographs.nbytes > free_memory(device) / 2:
-        return photographs
-    return photographs.to(device)
-
-
 def _optimizer(
     model: Colorizer, settings: Settings, device: torch.device
 ) -> torch.optim.Optimizer:
@@ -373,7 +347,7 @@ def _optimizer(
             (list(model.encoder.parameters()), settings.encoder_rate), (others, 1.0)
         )
     ]
-    more = _ON_GPU.get(settings.optimizer, {"fused": True}) if on_gpu else {}
+    more = cuda.OPTIMIZER_OPTIONS[settings.optimizer] if on_gpu else {}
     return OPTIMIZERS[settings.optimizer](groups, **more)
 
 

@@ -39,6 +39,8 @@ class Settings(Options):
             processor that has it.
         compile: Compile the network with torch.compile.
         seed: Fixes first weights, order, crops and flips.
+        preview: Every so many epochs, and after the last, write a few validation photographs
+            into previews/ of the run folder: gray, as predicted, and in colour; 0 for none.
     """
 
     epochs: int = number(60, above=0)
@@ -56,6 +58,7 @@ class Settings(Options):
     bf16: bool = False
     compile: bool = False
     seed: int = number(0, least=0)
+    preview: int = number(0, least=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,3 +66,7 @@ class Settings(Options):
             raise ColorlibError(f"crop must be a multiple of {CROPS}, not {self.crop}")
         if self.scale is not None and self.crop is None:
             raise ColorlibError("scale needs a crop")
+
+    def previews(self, epoch: int) -> bool:
+        """Whether a preview is written after an epoch, from 1."""
+        return bool(self.preview) and (epoch == self.epochs or epoch % self.preview == 0)

@@ -1,4 +1,4 @@
-"""CUDA graphs: on an NVIDIA GPU, a step that is told once and then repeated as a whole.
+"""What only GPUs need: photographs in their memory, and a step that is told once and repeated.
 
 A step of the paper's network is some 300 small kernels. Told one by one, they take the
 processor longer than a GPU needs to compute them at 64 or 128 pixels.
@@ -6,12 +6,46 @@ processor longer than a GPU needs to compute them at 64 or 128 pixels.
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
+from colorlib.base.devices import free_memory
 from colorlib.networks import Inputs
+from colorlib.training.augment import Photographs
+
+OPTIMIZER_OPTIONS = {
+    "adam": {"fused": True, "capturable": True},
+    "adamw": {"fused": True, "capturable": True},
+    "sgd": {"fused": True},
+    "momentum": {"fused": True},
+    "rmsprop": {"capturable": True},
+}
+"""With which options of torch's a CUDA graph can hold an optimizer, by its name."""
+
+
+def resident(photographs: Photographs, device: torch.device) -> Photographs:
+    """Photographs in a GPU's memory, unless they need more than half of what is free."""
+    if device.type == "cpu" or photographs.nbytes > free_memory(device) / 2:
+        return photographs
+    return photographs.to(device)
+
+
+@contextmanager
+def own_stream(device: torch.device) -> Iterator[None]:
+    """On an NVIDIA GPU, a stream besides the default one, on which graphs can be recorded."""
+    if device.type != "cuda":
+        yield
+        return
+    stream = torch.cuda.Stream(device)
+    stream.wait_stream(torch.cuda.current_stream(device))
+    try:
+        with torch.cuda.stream(stream):
+            yield
+    finally:
+        torch.cuda.current_stream(device).wait_stream(stream)
 
 
 class Graphed:
