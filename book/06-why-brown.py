@@ -194,7 +194,7 @@ for name, row in scored.items():
     print(f"{name:18}" + "".join(
         f"{row[m]:9.{d}f}" for m, d in zip(shown, digits, strict=True)
     ))
-own = metrics.colourfulness(test).mean().item()
+own = metrics.colourfulness(test, test).mean().item()
 print(f"the photographs' own colourfulness: {own:.3g}")
 
 # %% mystnb={"figure": {"caption": "Three test photographs in five of the ways.", "name": "fig-ways"}, "image": {"alt": "Three photographs in rows, six columns: mean colour and by lightness, both all in pale olive; network, with a blue sky and olive leaves; stronger, the same with deeper blue; wrong colours, with the outline of another tower in the sky and yellow and green tulips; and the photograph with pink and red tulips."}}

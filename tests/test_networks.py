@@ -292,6 +292,52 @@ def test_attention_keeps_the_map_in_shape():
     assert torch.allclose(out[..., 1, 2], alone, atol=1e-6)
 
 
+def test_attention_by_hand():
+    """One target, two sources, four channels: scores 2 and 0, divided by the root of 4."""
+    h = torch.tensor([[[2.0, 0, 0, 0]]])
+    h_bar = torch.tensor([[[1.0, 0, 0, 0], [0, 1.0, 0, 0]]])
+    share = math.e / (math.e + 1)
+    attention = networks.Attention(4, "dot")
+    assert attention.weights(h, h_bar)[0, 0].tolist() == pytest.approx([share, 1 - share])
+    assert attention.context(h, h_bar)[0, 0].tolist() == pytest.approx([share, 1 - share, 0, 0])
+    unscaled = networks.Attention(4, "dot", scaled=False)
+    share = math.e**2 / (math.e**2 + 1)
+    assert unscaled.weights(h, h_bar)[0, 0].tolist() == pytest.approx([share, 1 - share])
+
+
+def test_self_attention_by_hand():
+    """Two heads of four channels; queries, keys and values are the channels themselves."""
+    block = networks.SelfAttention(8, 2)
+    block.norm = nn.Identity()
+    with torch.no_grad():
+        block.query_key_value.weight[:] = torch.eye(8).repeat(3, 1)[..., None, None]
+    x = torch.zeros(1, 8, 1, 2)
+    x[0, 0, 0, 0], x[0, 4, 0, 1] = 2.0, 4.0  # products 4 and 16, divided by the root of 4
+    one, other = (math.exp(score) / (math.exp(score) + 1) for score in (2, 8))
+    alpha = block.weights(x)[0].tolist()
+    assert alpha[0][0] == pytest.approx([one, 1 - one]) and alpha[0][1] == pytest.approx([0.5, 0.5])
+    assert alpha[1][1] == pytest.approx([1 - other, other])
+
+
+def test_beyond_the_border_the_photograph_is_repeated():
+    network = networks.build("baseline", width=0.125).eval()
+    L = torch.rand(1, 1, 9, 12) * 2 - 1
+    repeated = torch.cat((L, L[..., -1:].expand(-1, -1, -1, 4)), dim=3)
+    repeated = torch.cat((repeated, repeated[:, :, -1:].expand(-1, -1, 7, -1)), dim=2)
+    assert torch.equal(network.maps(L)[0], network.maps(repeated)[0])
+
+
+def test_a_u_net_enlarges_its_maps_bilinearly():
+    network = networks.build("unet", pretrained=False, width=0.25)
+    maps = [torch.zeros(1, C, 32 // s, 64 // s)
+            for C, s in zip(network.encoder.channels, network.encoder.strides, strict=True)]
+    maps[-1][0, 0, 0] = torch.tensor([0.0, 1.0])
+    given = []
+    with network.decoder.joins[0].register_forward_pre_hook(lambda _, x: given.extend(x)):
+        network.decoder(maps)
+    assert given[0][0, 0, 0].tolist() == [0, 0.25, 0.75, 1]
+
+
 @pytest.mark.parametrize("embedding", [None, torch.zeros(2, 11), torch.zeros(1, 12)])
 def test_a_missing_or_misshapen_embedding_is_refused(embedding):
     network = networks.build("fusion", width=0.125, embedding=12)

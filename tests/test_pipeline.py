@@ -107,12 +107,10 @@ def test_the_shipped_weights_are_small_and_say_what_they_are(name):
 
 def test_one_file_answers_in_two_ways(photo, predicted):
     assert zoo.find("vivid") == zoo.find("unet")
-    colourfulness = [
-        metrics.colourfulness(lab.rgb_to_lab(
-            torch.from_numpy(np.array(image)).movedim(-1, 0)[None] / 255
-        )).item()
-        for image in (predicted, colorize(photo, "vivid"))
-    ]
+    colourfulness = []
+    for image in (predicted, colorize(photo, "vivid")):
+        shown = lab.rgb_to_lab(torch.from_numpy(np.array(image)).movedim(-1, 0)[None] / 255)
+        colourfulness.append(metrics.colourfulness(shown, shown).item())
     assert zoo.DEFAULT == "unet" and colourfulness[1] > 1.02 * colourfulness[0]
 
 
@@ -181,6 +179,18 @@ def test_colours_end_where_the_lightness_does():
     off = [((large - ab).abs() > 0.04).float().mean() for large in (plain, upsample(small, L))]
     assert off[1] < 0.2 * off[0]
     assert torch.equal(upsample(ab, L), ab)  # nothing to enlarge
+
+
+def test_a_faint_edge_keeps_colours_apart_too():
+    """The tolerance is 2.5 units of L: of an edge of 10, a pixel takes hardly any colour."""
+    L = torch.zeros(1, 1, 64, 64)
+    L[..., 33:] = 0.2  # 10 of 100
+    small = torch.zeros(1, 2, 16, 16)
+    small[..., 8:] = 0.5
+    row = upsample(small, L)[0, 0, 32]
+    assert row[26:33].max() < 0.07 and row[33:40].min() > 0.49
+    L[..., 33:] = 0.04  # 2 of 100: hardly an edge
+    assert upsample(small, L)[0, 0, 32, 32] > 0.2
 
 
 def test_strength_multiplies_the_colours(photo):

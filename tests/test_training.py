@@ -537,9 +537,7 @@ def checkpoint(out) -> tuple[dict, dict, dict]:
     return json.loads(metadata["run"]), metadata, tensors
 
 
-def test_other_first_weights_are_refused(
-    toy_photographs, tmp_path
-):
+def test_other_first_weights_are_refused(toy_photographs, tmp_path):
     def begin(model, epochs=1):
         wanted = training.Settings(epochs=epochs, batch_size=4)
         return training.fit(model, toy_photographs, toy_photographs, wanted, tmp_path)
@@ -553,6 +551,10 @@ def test_other_first_weights_are_refused(
         for parameter in nearly.parameters():
             parameter *= 1 + 1e-6
     assert len(begin(nearly, epochs=2)) == 2
+    with torch.no_grad():
+        next(nearly.parameters()).mul_(1.001)
+    with pytest.raises(ColorlibError, match="other first weights"):
+        begin(nearly, epochs=3)
 
 
 def test_of_several_processes_the_first_one_says_what_the_first_weights_are(

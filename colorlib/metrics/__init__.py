@@ -9,6 +9,7 @@ from colorlib.metrics.baselines import (
 )
 from colorlib.metrics.classifier import classifier_agreement, gap_closed
 from colorlib.metrics.definitions import (
+    BEST,
     METRICS,
     ab_mse,
     auc,
@@ -23,6 +24,7 @@ from colorlib.metrics.definitions import (
 from colorlib.metrics.evaluation import attention_distance, constant, network, scores
 
 __all__ = [
+    "BEST",
     "METRICS",
     "NEIGHBOURS",
     "ab_mse",

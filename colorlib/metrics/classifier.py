@@ -12,7 +12,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from colorlib.metrics.batches import checked, shown
+from colorlib.metrics.batches import shown
+from colorlib.metrics.definitions import metric
 from colorlib.networks.priors import Prior
 
 JUDGE = "tf_efficientnet_lite0"
@@ -20,6 +21,7 @@ JUDGE = "tf_efficientnet_lite0"
 prior, and sees colours, but it is of the same family and has learned from the same photographs."""
 
 
+@metric(best=1.0)
 def classifier_agreement(predicted: Tensor, true: Tensor) -> Tensor:
     """How far a classifier says the same of both, from 0 to 1. Higher is better.
 
@@ -27,7 +29,6 @@ def classifier_agreement(predicted: Tensor, true: Tensor) -> Tensor:
     probabilities p and q of 1000 classes, given the predicted and the true photograph. It is 1 for
     the photograph itself, and mostly far above 0 for gray: see `gap_closed`.
     """
-    predicted, true = checked(predicted, true)
     rgb = torch.cat((shown(predicted), shown(true))).float()
     # Convolutions rounded to TF32 would make a GPU's scores others than a CPU's.
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
