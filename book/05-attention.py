@@ -49,6 +49,7 @@ import math
 
 import torch
 from torch.nn import functional as F
+from torch.optim.swa_utils import update_bn
 
 from colorlib import data, metrics, networks, training
 from colorlib.networks import priors
@@ -618,7 +619,8 @@ def total_variation(alpha, beta):
 
 torch.manual_seed(settings.seed)
 untrained = networks.build("attention", width=width, coordinates=True)
-training.update_batch_norm(untrained, packed["train"])
+update_bn([packed["train"].inputs()], untrained)
+untrained.eval()
 first_alpha, uniform = weights(untrained, test), 1 / alpha.shape[-1]
 from_uniform, between_positions = {}, {}
 for name, a in (("untrained", first_alpha), ("trained", alpha)):

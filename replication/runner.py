@@ -17,6 +17,7 @@ import numpy as np
 import PIL
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import update_bn
 
 from colorlib import data, metrics, networks, training
 from colorlib.base.devices import device_name, precision, threads
@@ -249,7 +250,8 @@ def _about_attention(
     assert plan.settings is not None
     untrained = training.network(plan.preset, prior, plan.settings.seed, **plan.changes)
     some = packs["train"].select(range(min(_FOR_BATCH_NORM, len(packs["train"]))))
-    training.update_batch_norm(untrained, some)
+    update_bn([some.inputs()], untrained)
+    untrained.eval()
     return {
         name: metrics.attention_distance(one, packs["test"], device)
         for name, one in (

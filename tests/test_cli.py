@@ -135,12 +135,12 @@ def test_train_writes_a_run_folder_whose_weights_colorize(run, folder, photo, tm
 def test_a_finished_run_is_kept_and_a_changed_one_refused(run, folder, tmp_path):
     out = tmp_path / "run"
     train(run, folder, out)
-    before = (out / "last.safetensors").read_bytes()
+    before = (out / "last.pt").read_bytes()
     assert train(run, folder, out)[0] == 0
-    assert (out / "last.safetensors").read_bytes() == before
+    assert (out / "last.pt").read_bytes() == before
     status, _, error = train(run, folder, out, "--learning-rate", 0.01)
     assert status == 1 and "learning_rate was 0.001 and is 0.01" in error.splitlines()[-1]
-    assert (out / "last.safetensors").read_bytes() == before
+    assert (out / "last.pt").read_bytes() == before
 
 
 def test_previews_are_written_and_named(run, folder, tmp_path):

@@ -22,6 +22,7 @@ import pytest
 import torch
 from PIL import Image
 from torch.nn import functional as F
+from torch.optim.swa_utils import update_bn
 
 import replication
 from colorlib import cli, data, files, lab, metrics, networks, training
@@ -370,7 +371,8 @@ def test_attention_is_measured_where_positions_attend_to_others(once):
     assert done.record["attention_distance"] == rounded(wanted)
     plan, prior = done.run.plan, Quarters(done.run.plan.prior)
     untrained = training.network(plan.preset, prior, 0, **plan.changes)
-    training.update_batch_norm(untrained, photographs("flags", "train", prior))
+    update_bn([photographs("flags", "train", prior).inputs()], untrained)
+    untrained.eval()
     wanted = metrics.attention_distance(untrained, test)
     assert done.record["attention_distance_untrained"] == rounded(wanted)
     for name in ("control/0", "fusion/0", "gray/any"):

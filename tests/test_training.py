@@ -15,6 +15,7 @@ from checks import one_sentence
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch.optim.swa_utils import update_bn
 
 from colorlib import data, lab, metrics, networks, training
 from colorlib.base import options
@@ -80,20 +81,19 @@ def test_the_run_folder(toy_photographs, tmp_path):
     about = weights.read_about(tmp_path / "run" / "best.safetensors")
     assert about == {"size": 16, "epoch": best["epoch"], "val_loss": best["val_loss"]}
     names = {path.name for path in (tmp_path / "run").iterdir()} - {".lock"}
-    assert names == {"metrics.csv", "best.safetensors", "last.safetensors"}
+    assert names == {"metrics.csv", "best.safetensors", "last.pt"}
 
 
 def test_at_most_a_tenth_of_the_time_goes_into_checkpoints(
     toy_photographs, tmp_path, monkeypatch
 ):
     clock, written = [100.0], []
-    write = checkpoints.write_tensors
+    write = checkpoints.write_checkpoint
 
-    def slow(tensors, path, metadata):
-        if path.name == "last.safetensors":
-            written.append(len(json.loads(metadata["history"])))
-            clock[0] += 1  # a second for a checkpoint
-        write(tensors, path, metadata)
+    def slow(content, path):
+        written.append(len(content["history"]))
+        clock[0] += 1  # a second for a checkpoint
+        write(content, path)
 
     evaluate = loop.evaluate
 
@@ -102,7 +102,7 @@ def test_at_most_a_tenth_of_the_time_goes_into_checkpoints(
         return evaluate(*arguments)
 
     monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(checkpoints, "write_tensors", slow)
+    monkeypatch.setattr(checkpoints, "write_checkpoint", slow)
     monkeypatch.setattr(loop, "evaluate", epoch_of_four_seconds)
     fit(toy_photographs, tmp_path, epochs=8)
     assert written == [1, 4, 7, 8]
@@ -113,11 +113,11 @@ def test_the_best_weights_are_of_an_epoch_from_which_a_killed_run_goes_on(
     toy_photographs, tmp_path, monkeypatch
 ):
     clock, losses = [100.0], iter([5, 4, 3, 2, 9, 9, 9, 9])
-    write = checkpoints.write_tensors
+    write = checkpoints.write_checkpoint
 
-    def slow(tensors, path, metadata):
+    def slow(content, path):
         clock[0] += 1
-        write(tensors, path, metadata)
+        write(content, path)
 
     def killed(*_):
         clock[0] += 1
@@ -127,12 +127,11 @@ def test_the_best_weights_are_of_an_epoch_from_which_a_killed_run_goes_on(
             raise KeyboardInterrupt from None
 
     monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(checkpoints, "write_tensors", slow)
+    monkeypatch.setattr(checkpoints, "write_checkpoint", slow)
     monkeypatch.setattr(loop, "evaluate", killed)
     with pytest.raises(KeyboardInterrupt):
         fit(toy_photographs, tmp_path, epochs=30)
-    with safe_open(tmp_path / "last.safetensors", "pt") as file:
-        history = json.loads(file.metadata()["history"])
+    history = checkpoint(tmp_path)["history"]
     best = weights.read_about(tmp_path / "best.safetensors")
     assert len(rows(tmp_path)) == 8 and len(history) == 1  # epochs beyond were lost
     assert (best["epoch"], best["val_loss"]) == (1, 5)
@@ -140,14 +139,14 @@ def test_the_best_weights_are_of_an_epoch_from_which_a_killed_run_goes_on(
 
 def test_of_a_run_that_diverges_the_best_weights_are_kept(toy_photographs, tmp_path, monkeypatch):
     clock, losses = [100.0], iter([5, 4, 3, math.nan])
-    write = checkpoints.write_tensors
+    write = checkpoints.write_checkpoint
 
-    def slow(tensors, path, metadata):
+    def slow(content, path):
         clock[0] += 100
-        write(tensors, path, metadata)
+        write(content, path)
 
     monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(checkpoints, "write_tensors", slow)
+    monkeypatch.setattr(checkpoints, "write_checkpoint", slow)
     monkeypatch.setattr(loop, "evaluate", lambda *_: float(next(losses)))
     with pytest.raises(training.Diverged, match="best weights of the epochs before are kept"):
         fit(toy_photographs, tmp_path, epochs=30)
@@ -446,13 +445,13 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_last_checkpoint(tmp_path):
     command = [sys.executable, "-c", FULL_DISK, tmp_path / "new"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert "cannot be written" in done.stdout and done.stdout.count("\n") == 1, done.stderr
-    assert not (tmp_path / "new" / "last.safetensors").exists()
+    assert not (tmp_path / "new" / "last.pt").exists()
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == kept
 
 
 def test_a_damaged_checkpoint_is_refused(toy_photographs, tmp_path):
     fit(toy_photographs, tmp_path, epochs=1)
-    last = tmp_path / "last.safetensors"
+    last = tmp_path / "last.pt"
     last.write_bytes(last.read_bytes()[:500])
     with pytest.raises(ColorlibError, match="damaged"):
         fit(toy_photographs, tmp_path, epochs=1)
@@ -530,11 +529,9 @@ def test_other_settings_or_photographs_are_refused_and_told(toy_photographs, tmp
     assert (tmp_path / "metrics.csv").read_bytes() == before
 
 
-def checkpoint(out) -> tuple[dict, dict, dict]:
-    """The run that a folder's checkpoint describes, its metadata and its tensors."""
-    with safe_open(out / "last.safetensors", framework="pt") as file:
-        metadata, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}
-    return json.loads(metadata["run"]), metadata, tensors
+def checkpoint(out) -> dict:
+    """What a folder's checkpoint holds."""
+    return torch.load(out / "last.pt", weights_only=True)
 
 
 def test_other_first_weights_are_refused(toy_photographs, tmp_path):
@@ -597,7 +594,7 @@ def test_too_little_memory_is_one_sentence_and_keeps_the_last_epoch(
     toy_photographs, tmp_path, monkeypatch, error
 ):
     fit(toy_photographs, tmp_path, epochs=1)
-    kept = (tmp_path / "last.safetensors").read_bytes()
+    kept = (tmp_path / "last.pt").read_bytes()
 
     def greedy(*_):
         raise error
@@ -608,7 +605,7 @@ def test_too_little_memory_is_one_sentence_and_keeps_the_last_epoch(
             with pytest.raises(ColorlibError, match=r"memory.* batch_size.* size.* width") as found:
                 fit(toy_photographs, tmp_path, epochs=2)
         assert "\n" not in str(found.value)
-        assert (tmp_path / "last.safetensors").read_bytes() == kept
+        assert (tmp_path / "last.pt").read_bytes() == kept
     monkeypatch.setattr(loop, "train_epoch", greedy)
     error = RuntimeError("another matter")
     with pytest.raises(RuntimeError, match="another matter"):
@@ -656,16 +653,14 @@ def test_cosine_decay_cannot_be_trained_for_longer(toy_photographs, tmp_path):
 
 def test_a_checkpoint_from_before_a_setting_existed_goes_on(toy_photographs, tmp_path):
     fit(toy_photographs, tmp_path, epochs=2)
-    last = tmp_path / "last.safetensors"
-    with safe_open(last, framework="pt") as file:
-        metadata, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}
-    run = json.loads(metadata["run"])
-    del run["settings"]["average"], run["network"]["head"]
-    save_file(tensors, last, metadata | {"run": json.dumps(run)})
+    last = tmp_path / "last.pt"
+    content = checkpoint(tmp_path)
+    del content["run"]["settings"]["average"], content["run"]["network"]["head"]
+    torch.save(content, last)
     _, history = fit(toy_photographs, tmp_path, epochs=3)
     assert history == fit(toy_photographs, epochs=3)[1]
-    run["settings"]["average"] = 0.9  # it had another value
-    save_file(tensors, last, metadata | {"run": json.dumps(run)})
+    content["run"]["settings"]["average"] = 0.9  # it had another value
+    torch.save(content, last)
     with pytest.raises(ColorlibError, match=r"average was 0\.9 and is 0\.0"):
         fit(toy_photographs, tmp_path, epochs=3)
 
@@ -719,12 +714,12 @@ def test_a_loss_that_is_no_number_is_one_sentence_and_keeps_the_last_good_epoch(
     toy_photographs, tmp_path, monkeypatch
 ):
     fit(toy_photographs, tmp_path, epochs=1)
-    kept = (tmp_path / "last.safetensors").read_bytes()
+    kept = (tmp_path / "last.pt").read_bytes()
     monkeypatch.setattr(loop, "train_epoch", lambda *_: (math.nan, 1))
     with pytest.raises(ColorlibError, match="no longer a number in epoch 1"):
         fit(toy_photographs, tmp_path / "other")
-    assert (tmp_path / "last.safetensors").read_bytes() == kept
-    assert not (tmp_path / "other" / "last.safetensors").exists()
+    assert (tmp_path / "last.pt").read_bytes() == kept
+    assert not (tmp_path / "other" / "last.pt").exists()
 
 
 def batches(photographs, epoch=0, **settings):
@@ -915,7 +910,8 @@ def test_a_settled_network_normalises_by_the_photographs(toy_photographs):
     L, _ = lab.normalize(toy_photographs.lab())
     with torch.no_grad():
         wanted = network.train()(L)
-    training.update_batch_norm(network, toy_photographs)
+    update_bn([toy_photographs.inputs()], network)
+    network.eval()
     assert not network.training
     torch.manual_seed(0)
     fresh = networks.build("baseline", width=0.125).eval()

@@ -9,7 +9,6 @@ from colorlib.training.loop import (
     fit,
     train_epoch,
     update,
-    update_batch_norm,
 )
 from colorlib.training.prepare import network, prior_for
 from colorlib.training.previews import PREVIEWS
@@ -32,5 +31,4 @@ __all__ = [
     "prior_for",
     "train_epoch",
     "update",
-    "update_batch_norm",
 ]

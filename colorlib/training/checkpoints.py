@@ -1,6 +1,5 @@
 """The run folder: curves, best weights, and from where a stopped run goes on."""
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -25,7 +23,7 @@ from colorlib.training.settings import Settings
 COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate")
 """Of ``metrics.csv``."""
 
-BEST, LAST, METRICS = "best.safetensors", "last.safetensors", "metrics.csv"
+BEST, LAST, METRICS = "best.safetensors", "last.pt", "metrics.csv"
 
 
 @dataclass
@@ -49,41 +47,27 @@ class State:
         """The network that is evaluated and kept: the average, or else the last weights."""
         return self.model if self.average is None else cast(Colorizer, self.average.module)
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Model, average and optimizer, as `load` takes them."""
-        parts = {"model": self.model.state_dict()}
-        if self.average is not None:
-            parts["average"] = self.average.state_dict()
-        states = self.optimizer.state_dict()["state"]
-        parts |= {f"optimizer.{i}": state for i, state in states.items()}
+    def content(self) -> dict[str, Any]:
+        """What `load` takes."""
         return {
-            f"{part}.{name}": tensor.contiguous()
-            for part, state in parts.items()
-            for name, tensor in state.items()
+            "model": self.model.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict()["state"],
+            "history": self.history,
         }
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take over what `tensors` gave.
+    def load(self, content: dict[str, Any]) -> None:
+        """Take over what `content` gave.
 
         Raises:
             KeyError, RuntimeError, ValueError: of another network or optimizer.
         """
-        parts: dict[str, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            part, name = key.split(".", 1)
-            parts.setdefault(part, {})[name] = tensor
-        self.model.load_state_dict(parts["model"])
+        self.model.load_state_dict(content["model"])
         if self.average is not None:
-            self.average.load_state_dict(parts["average"])
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in parts.get("optimizer", {}).items():  # plain SGD keeps nothing
-            i, name = key.split(".")
-            state.setdefault(int(i), {})[name] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
-        for parameter, own in self.optimizer.state.items():
-            for name, found in own.items():
-                if found.shape == parameter.shape:  # a fused optimizer wants the same strides, too
-                    own[name] = torch.empty_like(parameter).copy_(found)
+            self.average.load_state_dict(content["average"])
+        groups = self.optimizer.state_dict()  # whose learning rate is the epoch's
+        self.optimizer.load_state_dict({**groups, "state": content["optimizer"]})
+        self.history[:] = content["history"]
 
 
 def describe(settings: Settings, model: Colorizer, train: Packed, val: Packed) -> dict[str, Any]:
@@ -162,20 +146,17 @@ class RunFolder:
                 )
             return
         try:
-            with safe_open(last, framework="pt") as file:
-                metadata = file.metadata()
-                tensors = {name: file.get_tensor(name) for name in file.keys()}
-            before, history = json.loads(metadata["run"]), json.loads(metadata["history"])
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            content = torch.load(last, map_location="cpu", weights_only=True)
+            run, history = content["run"], content["history"]
+        except Exception as error:  # a damaged file can fail in any way
             raise ColorlibError(f"{last} is damaged: delete it to begin anew") from error
-        self._check(before, len(history))
+        self._check(run, len(history))
         try:
-            state.load(tensors)
+            state.load(content)
         except (KeyError, RuntimeError, ValueError) as error:
             raise ColorlibError(
                 f"{last} does not fit this version of colorlib: give another folder"
             ) from error
-        state.history[:] = history
 
     def save(self, state: State, about: dict[str, Any] | None, last: bool) -> None:
         """Write the curves, and mostly a checkpoint with the best weights so far.
@@ -198,8 +179,7 @@ class RunFolder:
         if last or time.monotonic() >= self._due:
             begun = time.monotonic()
             self.write_best()
-            metadata = {"run": json.dumps(self.run), "history": json.dumps(state.history)}
-            write_tensors(state.tensors(), self.path / LAST, metadata)
+            write_checkpoint({"run": self.run, **state.content()}, self.path / LAST)
             now = time.monotonic()
             self._due = now + 9 * (now - begun)
         self.write_metrics(state.history)
@@ -246,6 +226,22 @@ class RunFolder:
                 f"{self.path} holds another run: {', '.join(reasons)}; "
                 "call it as before, or give another folder"
             )
+
+
+def write_checkpoint(content: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint, whole or not at all; one of that name is replaced.
+
+    Raises:
+        ColorlibError: it cannot be written, for example since the disk is full.
+    """
+
+    def fill(part: Path) -> None:
+        try:
+            torch.save(content, part)
+        except RuntimeError as error:  # of a full disk
+            raise OSError(str(error).splitlines()[0]) from error
+
+    files.write(path, fill, overwrite=True)
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -73,7 +73,7 @@ def fit(
         settings: how to train.
         out: a run folder: ``metrics.csv``, one row an epoch; ``best.safetensors``,
             float16 weights of the epoch with the lowest validation loss;
-            ``last.safetensors``, from where a stopped run goes on when called
+            ``last.pt``, from where a stopped run goes on when called
             again with the same arguments, or, without cosine decay, with more
             epochs. Processes on several machines need it on a file system
             they share.
@@ -264,29 +264,6 @@ def _sum(losses: list[Tensor], sizes: list[int]) -> float:
     """The sum over photographs of mean losses of batches; waits for the device, once."""
     found = torch.stack(losses).tolist()
     return sum(loss * size for loss, size in zip(found, sizes, strict=True))
-
-
-@torch.no_grad()
-def update_batch_norm(model: Colorizer, photographs: Packed) -> None:
-    """Give an untrained network the averages of batch normalisation that training would have.
-
-    What `torch.optim.swa_utils.update_bn` does, for a network that takes embeddings.
-    In evaluation mode it then does with its first weights what it would do at
-    the beginning of training. It is left in that mode.
-
-    Args:
-        model: its averages are replaced by those of the photographs, taken at once.
-        photographs: what it would be trained on.
-    """
-    norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
-    momenta = [layer.momentum for layer in norms]
-    for layer in norms:
-        layer.reset_running_stats()
-        layer.momentum = None  # one batch is the average
-    model.train()(photographs.inputs())
-    for layer, momentum in zip(norms, momenta, strict=True):
-        layer.momentum = momentum
-    model.eval()
 
 
 def _check(
