@@ -1,5 +1,4 @@
 import csv
-import json
 import math
 import signal
 import subprocess
@@ -13,8 +12,6 @@ import pytest
 import torch
 from checks import one_sentence
 from PIL import Image
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch.optim.swa_utils import update_bn
 
 from colorlib import data, lab, metrics, networks, training
