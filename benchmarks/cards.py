@@ -24,7 +24,7 @@ from colorlib.tool import zoo
 from colorlib.tool.pipeline import predict
 
 SIDE, MOST = 256, 500
-CARDS = Path(zoo.__file__).parent / "weights"
+CARDS = zoo.FOLDER
 
 
 def through_the_tool(given: zoo.Pretrained) -> Callable[[Packed], Tensor]:

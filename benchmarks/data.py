@@ -1,4 +1,4 @@
-"""Packing, hashing and embedding many photographs, and what memory an epoch of them holds.
+"""Packing many photographs, and what memory an epoch of them holds.
 
 python benchmarks/data.py imagenet64    # a data set or folder
 """
@@ -20,9 +20,6 @@ from PIL import Image, ImageOps
 from timing import ratios, where
 
 from colorlib import data
-from colorlib.base.devices import threads
-from colorlib.data import hashes
-from colorlib.networks import priors
 
 
 def in_empty_cache(call: Callable[[], object]) -> float:
@@ -71,47 +68,16 @@ def packing(photos: list[data.Photo], sizes: Sequence[int], repeats: int) -> Non
         print(f"| {size} | {len(photos):,} | {rate:,.0f} | {ratios(theirs, ours)} |", flush=True)
 
 
-def hashing(paths: list[Path]) -> None:
-    times = []
-
-    def twice() -> None:
-        for _ in range(2):
-            start = time.perf_counter()
-            with hashes.remembered() as hash_of:
-                for path in paths:
-                    hash_of(path)
-            times.append(time.perf_counter() - start)
-
-    in_empty_cache(twice)
-    first, again = (len(paths) / seconds for seconds in times)
-    print(f"\n## SHA-256 of {len(paths):,} files\n\nfirst {first:,.0f} a second, "
-          f"again {again:,.0f} a second ({again / first:.1f} times)")
-
-
-def embedding(photos: list[data.Photo]) -> None:
-    prior = priors.Prior()
-    alone, every = [], []
-    count = joblib.cpu_count
-    with threads(1):
-        for _ in range(3):
-            joblib.cpu_count = lambda *_: 1
-            alone.append(in_empty_cache(lambda: data.embed(photos, prior)))
-            joblib.cpu_count = count
-            every.append(in_empty_cache(lambda: data.embed(photos, prior)))
-    print(f"\n## Embeddings of {len(photos)} photographs by all cores against one\n")
-    print("| photos a second | ratio, median | lowest | highest |\n| --- | --- | --- | --- |")
-    print(f"| {len(photos) / statistics.median(every):.0f} | {ratios(alone, every)} |")
-
-
 EPOCH = """
 import re, sys, threading, time
 from pathlib import Path
 import numpy as np
+import torch
 from colorlib import data, networks, training
 file, count = sys.argv[1], int(sys.argv[2])
-pixels = np.load(file, mmap_mode="r")[:count]
+pixels = torch.from_numpy(np.load(file, mmap_mode="c"))[:count]
 names = tuple(map(str, range(count)))
-photos = data.Packed(pixels, names, "key", np.arange(count))
+photos = data.Packed(pixels, names, "key")
 own = lambda: int(re.search(r"RssAnon:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 most = [0]
 def watch():
@@ -138,18 +104,16 @@ def main() -> None:
     parser.add_argument("data", help="a data set or folder")
     parser.add_argument("--sizes", type=int, nargs="+", default=[64])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--embed", type=int, default=320, help="how many photographs to embed")
     options = parser.parse_args()
     photos = data.photos(options.data, "train")
     print(f"{options.data}: {len(photos):,} photographs; {where()}")
     packing(photos, options.sizes, options.repeats)
-    hashing([photo.path for photo in photos])
-    embedding(photos[: options.embed])
     if Path("/proc/self/status").exists():
         with tempfile.TemporaryDirectory() as folder:
             os.environ["COLORLIB_CACHE"] = folder
-            pack = data.pack(photos, options.sizes[0])
-            memory(Path(pack.pixels.filename), (min(300, len(photos)), len(photos)))
+            data.pack(photos, options.sizes[0])
+            (file,) = Path(folder).glob("packed-2/*/pixels.npy")
+            memory(file, (min(300, len(photos)), len(photos)))
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 # %% [markdown]
 # A folder that has split folders keeps them: `train`, `Validation`,
-# `test2017` and other usual names, also inside each class folder.
+# `test2017` and other usual names.
 
 # %% [markdown]
 # ## A catalogue
@@ -164,8 +164,8 @@ figures.table(
          *(f"{count:,}" for count in entry.photographs().values()))
         for entry in data.data_sets().values()
     ),
-    "The data sets that are known by name. Besides them: torchvision's "
-    "(`torchvision:Imagenette`), folders, and lists of files.",
+    "The data sets that are known by name. Besides them: folders, and "
+    "lists of files.",
     "tbl-catalogue", words=3,
 )
 
@@ -194,8 +194,8 @@ for name in first:
 # which shows anything, and finds the narrow one easier (section 3.6). To
 # compare narrow with broad fairly, nothing else should differ: `landscapes`
 # and `places` have the same source, size and number, and share no
-# photograph. What follows is read from recorded numbers (`colorlib data
-# NAME --classes --json`, in `results/photographs`).
+# photograph. What follows is read from recorded numbers
+# (`benchmarks/photographs.py`, in `results/photographs`).
 
 # %% tags=["hide-input"]
 recorded = replication.RESULTS / "photographs"
@@ -302,7 +302,7 @@ print("samples          ", len(breadth.near_duplicates(test, train)),
 
 # %%
 pixels = train.pixels
-print(type(pixels).__name__, pixels.shape, pixels.dtype)
+print(type(pixels).__name__, tuple(pixels.shape), pixels.dtype)
 batch = train.rgb([0, 5])
 print("a batch:", tuple(batch.shape), batch.dtype)
 L, ab = lab.normalize(train.lab([0, 5]))

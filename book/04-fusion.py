@@ -323,8 +323,7 @@ for split in data.SPLITS:
     packed[split] = data.pack(photos, 96).with_embeddings(
         embeddings, mirrored
     )
-    print(f"{split:5}", type(embeddings).__name__, embeddings.shape,
-          embeddings.dtype)
+    print(f"{split:5}", tuple(embeddings.shape), embeddings.dtype)
 
 # %% [markdown]
 # A photograph packed at 96 pixels keeps the embedding of the whole
@@ -428,7 +427,7 @@ figures.compare_losses(histories, baselines_val)
 
 # %% tags=["nbval-ignore-output"]
 test = packed["test"]
-swapped = test.with_embeddings(np.roll(test.embeddings, 1, axis=0))
+swapped = test.with_embeddings(test.embeddings.roll(1, dims=0))
 tested = {
     name: training.evaluate(network, given[name]["test"])
     for name, network in trained.items()

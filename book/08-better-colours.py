@@ -540,7 +540,7 @@ print("U-Net below the baseline:", errors["unet"] < errors["baseline"])
 how = plain.about["settings"]
 print(f"{plain.about['size']} pixels, {how['epochs']} epochs,",
       f"{how['optimizer']}, on {plain.about['device']}")
-card = zoo.card("unet")["scores"]["samples"]
+card = zoo.card("unet").scores["samples"]
 print(f"on the ten, at {card['size']} pixels: error",
       f"{100 * card['network'] / card['mean colour']:.0f} % of mean",
       f"colour, chroma {card['chroma']:.2f}")

@@ -228,7 +228,7 @@ figures.grid({
 # photographs, by a rule that `benchmarks/choose.py` states.
 
 # %%
-print(zoo.card("vivid")["changes"])
+print(zoo.card("vivid").changes)
 L = lab.normalize(true)[0]
 ways = {"unet": by_size[128],
         "vivid": predict(zoo.load("vivid").model, L, 128)}
@@ -492,7 +492,7 @@ run = replication.recorded(
     replication.RESULTS, "attention-128")["everyday"]["unet-heads"][0]
 visits = run["photos"]["train"] * run["settings"]["epochs"]
 core = visits / run["seconds"]  # with validation, and to the last test
-start = zoo.about("unet")["init"]
+start = zoo.load("unet").about["init"]
 settings = start["settings"]
 seconds = int(re.search(r"(\d+) seconds", start["how"])[1])
 h100 = settings["visits"] / seconds * (settings["crop"] / 128) ** 2
@@ -587,8 +587,8 @@ print(f"lowest: epoch {lowest['epoch']:.0f}, {lowest['val_loss']:.4f};"
 # colorlib evaluate unet --data album --split val
 # colorlib evaluate runs/album --data album --split val
 # colorlib evaluate runs/album --data album
-# colorlib weights add runs/album --bad-at "faces in shade"
-# colorlib colorize old.jpg --out new.png --weights album
+# colorlib weights runs/album
+# colorlib colorize old.jpg --out new.png --weights runs/album
 # ```
 #
 # Compare on validation photographs as often as you like, also with the
@@ -596,13 +596,11 @@ print(f"lowest: epoch {lowest['epoch']:.0f}, {lowest['val_loss']:.4f};"
 # line judges by test photographs. Use it once, at the end. A number by
 # which you choose is no test any more.
 #
-# `weights add` keeps the weights under a name. It writes a card beside
-# them: on what they were trained, their validation loss and that of mean
-# colour, what you say that they are bad at, and the SHA-256 of the file. To
-# share them, send the two files whose paths it prints, `album.safetensors`
-# and `album.json`. With both in one folder, `colorlib weights add
-# album.safetensors` verifies and adds them elsewhere. On a card, be plain
-# about failures: others will not know your photographs.
+# `weights` shows what weights say of themselves: on what they were trained,
+# with which settings, their validation loss and that of mean colour. To
+# share them, send `runs/album/best.safetensors`, under any name: whoever
+# gets it gives its path to `--weights`. Be plain about failures when you
+# share: others will not know your photographs.
 
 # %% [markdown]
 # ## What to remember
@@ -617,8 +615,8 @@ print(f"lowest: epoch {lowest['epoch']:.0f}, {lowest['val_loss']:.4f};"
 #   gray, toning and ordinary compression hardly matter.
 # - With a few hundred photographs, start from `unet` at a low learning rate.
 #   With tens of thousands, train the whole network.
-# - The validation loss chooses, the test photographs judge once, and the card
-#   says what the weights are bad at.
+# - The validation loss chooses, and the test photographs judge once. Weights
+#   are one file, which says how they were trained.
 
 # %% [markdown]
 # ## Three questions

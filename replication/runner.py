@@ -23,7 +23,7 @@ from colorlib import data, metrics, networks, training
 from colorlib.base.devices import device_name, precision, threads
 from colorlib.base.errors import NotHere
 from colorlib.data import Packed
-from colorlib.networks.priors import Prior, Spec, describe
+from colorlib.networks.priors import Prior, Spec
 from colorlib.tool import weights
 from colorlib.training.checkpoints import BEST
 from replication import records
@@ -65,7 +65,7 @@ class Shared:
         photos, prior = self.photos(name, split)[:first], self.prior(spec)
         return data.pack(photos, size, prior, self.device, self._progress, mirrored=mirrored)
 
-    def _upside_down(self, name: str, spec: Spec | None) -> np.ndarray | None:
+    def _upside_down(self, name: str, spec: Spec | None) -> Tensor | None:
         """The embeddings of the test photographs upside down, (N, E); None without a prior."""
         photos, prior = self.photos(name, "test"), self.prior(spec)
         if prior is None:
@@ -122,7 +122,7 @@ def perform(
             facts["precision"] = precision(device, plan.settings.bf16)
             facts["prior"] = None  # a network says so if it has none
         if prior:
-            facts["prior"] = _about_prior(prior, packs["train"])
+            facts["prior"] = packs["train"].prior
         scores = metrics.scores(predict, test, device=device)
         if plan.compared:
             others, missing = _other_data_sets(run, shared)
@@ -258,13 +258,6 @@ def _about_attention(
             ("attention_distance", model), ("attention_distance_untrained", untrained),
         )
     }
-
-
-def _about_prior(prior: Prior, train: Packed) -> dict:
-    """What is said of it, and what has computed its embeddings, as far as that is known."""
-    assert train.embeddings is not None
-    where = data.made_on(train.embeddings)
-    return describe(prior) | ({"embedded_on": where} if where else {})
 
 
 def _about_photographs(packs: dict[str, Packed], device: str) -> dict:

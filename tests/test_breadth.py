@@ -1,7 +1,6 @@
 """How varied photographs are, and the verb that says it."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +27,6 @@ def test_the_spread_of_points_is_known():
     points = torch.tensor([[3.0, 0.0], [-3.0, 0.0], [0.0, 4.0], [0.0, -4.0]])
     assert breadth.spread(points + 7) == pytest.approx(12.5**0.5)
     assert breadth.spread(points[:1]) == 0
-
-
-@pytest.mark.parametrize("classes", [1, 5])
-def test_the_inception_score_is_how_many_classes_are_told_apart(classes):
-    logits = torch.full((10, 50), -30.0)
-    logits[range(10), [i % classes for i in range(10)]] = 30.0
-    assert breadth.inception_score(logits) == pytest.approx(classes, rel=1e-4)
-    assert breadth.inception_score(torch.zeros(4, 50)) == pytest.approx(1)  # always unsure
 
 
 def test_mean_colours_are_those_of_each_photograph():
@@ -97,18 +88,17 @@ def photos(tmp_path) -> Path:
 
 
 def test_a_folder_is_described_in_numbers(run, photos, tmp_path):
-    file = tmp_path / "found.json"
-    status, text, error = run("data", photos, "--json", file)
-    assert status == 0, error
-    found = json.loads(file.read_text())
-    assert found["size"] == 64 and found["splits"].keys() == {"train", "val", "test"}
-    train, test = found["splits"]["train"], found["splits"]["test"]
+    packs = {split: data.pack(data.photos(photos, split), 64) for split in data.SPLITS}
+    found = breadth.summary(packs)
+    train, test = found["train"], found["test"]
     assert (train["photographs"], train["near_gray"], test["photographs"]) == (21, 1, 4)
     assert test["near_duplicates"] == 2 and "near_duplicates" not in train
-    assert found["splits"]["val"]["near_duplicates"] == 0
-    pack = data.pack(data.photos(photos, "train"), 64)
+    assert found["val"]["near_duplicates"] == 0
+    pack = packs["train"]
     assert train["chroma"] == pytest.approx(pack.chroma().mean(), rel=1e-5)
     assert train["mean_colour"] == pytest.approx(pack.lab()[:, 1:].mean((0, 2, 3)), rel=1e-3)
+    status, text, error = run("data", photos)
+    assert status == 0, error
     assert "division     split folders train/, val/ and test/" in text
     (row,) = (line.split() for line in text.splitlines() if line.startswith("test"))
     assert row[1] == "4" and row[-1] == "2"
@@ -132,13 +122,12 @@ def test_a_contact_sheet_shows_all_splits_and_nothing_damaged(run, tmp_path):
     for seed in (5, 66):
         folder = tmp_path / "photos" / ("train" if seed < 60 else "test")
         (folder / f"{seed}.png").write_bytes(bytes([seed]))
-    sheet, file = tmp_path / "sheet.png", tmp_path / "found.json"
-    call = ("data", tmp_path / "photos", "--sheet", sheet, "--classes", "--json", file)
+    sheet = tmp_path / "sheet.png"
+    call = ("data", tmp_path / "photos", "--sheet", sheet)
     status, _, error = run(*call)
     assert status == 1 and "--skip-damaged" in error and not sheet.exists()
     status, _, error = run(*call, "--skip-damaged")
     assert status == 0 and "2 of 70 photos cannot be read" in error
-    assert json.loads(file.read_text())["classes"]["photographs"] == 5
     with Image.open(sheet) as image:
         tiles = np.asarray(image)
     tiles = [tiles[2 + 130 * y : 130 + 130 * y, 2 + 130 * x : 130 + 130 * x]
@@ -182,9 +171,8 @@ def test_a_data_set_that_is_not_here_is_described_all_the_same(run):
         assert said in text
 
 
-@pytest.mark.parametrize("option", ["--sheet", "--json"])
-def test_what_needs_a_name_says_so(run, tmp_path, option):
-    status, _, error = run("data", option, tmp_path / "x.png")
+def test_a_sheet_needs_a_name(run, tmp_path):
+    status, _, error = run("data", "--sheet", tmp_path / "x.png")
     assert status == 1 and "name of a data set" in error and "\n" not in error.strip()
 
 
@@ -192,13 +180,6 @@ def test_what_is_no_data_set_is_one_sentence(run, tmp_path):
     for name in ("nothing", tmp_path):
         status, _, error = run("data", name)
         assert status == 1 and len(error.strip().splitlines()) == 1
-
-
-def test_the_classifier_says_how_varied_they_are(run, photos, tmp_path):
-    file = tmp_path / "found.json"
-    assert run("data", photos, "--classes", "--json", file)[0] == 0
-    found = json.loads(file.read_text())["classes"]
-    assert found["photographs"] == 4 and 1 < found["inception_score"] <= 4 and found["spread"] > 0
 
 
 def test_every_entry_says_what_a_reader_asks():

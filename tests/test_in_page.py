@@ -26,7 +26,7 @@ in_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
 
 PAGE = """<!doctype html><html lang="en" data-theme="light"><title>Colorize</title>
 <meta name="viewport" content="width=device-width"><main><h1>Colorize</h1>{}</main></html>"""
-ANSWERS = [zoo.card(name)["changes"] for name in in_page.ANSWERS]
+ANSWERS = [zoo.card(name).changes for name in in_page.ANSWERS]
 # What the page says, and the photographs that it gives to the worker.
 RECORD = """
 const messages = [], given = [];

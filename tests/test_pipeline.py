@@ -242,7 +242,7 @@ def test_shipped_weights_have_cards_that_hold(name):
 
 
 def test_damaged_weights_of_the_library_are_refused(tmp_path, monkeypatch):
-    for path in zoo._FOLDER.iterdir():
+    for path in zoo.FOLDER.iterdir():
         if path.is_file():
             (tmp_path / path.name).write_bytes(path.read_bytes())
     monkeypatch.setattr(zoo, "_FOLDER", tmp_path)

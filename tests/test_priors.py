@@ -2,10 +2,10 @@ import hashlib
 import multiprocessing
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import huggingface_hub
-import joblib
 import numpy as np
 import pytest
 import timm
@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from colorlib import data, files, lab
 from colorlib.base.errors import ColorlibError
-from colorlib.data import embeddings, rows
+from colorlib.data import packing
 from colorlib.networks import classifiers, priors
 
 
@@ -181,17 +181,17 @@ def stored(cache: Path) -> list[Path]:
 def test_embeddings_are_computed_once_photo_by_photo_and_mirrored(prior, cache):
     photos = data.photos("samples", "val")
     found = data.embed(photos, prior)
-    assert isinstance(found, np.memmap) and found.shape == (6, 1000)
+    assert found.dtype == torch.float32 and found.shape == (6, 1000)
     assert len(stored(cache)) == 1  # none of mirror images, which nobody asks for
     L = lightness()
-    assert np.abs(found - prior(L).numpy()).max() < 1e-3
+    assert (found - prior(L)).abs().max() < 1e-3
     mirrored = data.embed(photos, prior, mirrored=True)
-    assert np.abs(mirrored - prior(L.flip(-1)).numpy()).max() < 1e-3
-    assert np.abs(found - mirrored).mean() > 0.1
+    assert (mirrored - prior(L.flip(-1))).abs().max() < 1e-3
+    assert (found - mirrored).abs().mean() > 0.1
     again = data.embed(photos, prior, progress=None)  # calling it would fail
-    assert np.array_equal(again, found)
+    assert torch.equal(again, found)
     fallen = data.embed(photos, prior, upside_down=True)
-    assert np.abs(fallen - prior(L.flip(-2)).numpy()).max() < 1e-3
+    assert (fallen - prior(L.flip(-2))).abs().max() < 1e-3
 
 
 def test_the_cache_knows_photographs_prior_and_preprocessing(prior, cache):
@@ -204,7 +204,7 @@ def test_the_cache_knows_photographs_prior_and_preprocessing(prior, cache):
         data.embed(photos, priors.Prior(output="pooled")),
     ]
     assert len(stored(cache)) == len(found)
-    assert np.allclose(found[0], found[1][::-1], atol=1e-4)
+    assert torch.allclose(found[0], found[1].flip(0), atol=1e-4)
 
 
 def test_what_version_0_1_left_in_the_cache_is_not_used_and_keys_are_the_same(
@@ -221,22 +221,22 @@ def test_what_version_0_1_left_in_the_cache_is_not_used_and_keys_are_the_same(
         shutil.rmtree(file.parent)
     again = data.pack(photos, 16, prior)
     assert again.rgb().any() and torch.equal(again.rgb(), found.rgb())
-    assert np.array_equal(again.embeddings, found.embeddings)
+    assert torch.equal(again.embeddings, found.embeddings)
     assert data.pack(photos, 16).key.startswith("18db7d55d7ed")  # as in version 0.1
 
 
 def test_embeddings_that_another_device_has_made_are_used_and_say_so(prior, cache, monkeypatch):
     photos = data.photos("samples", "val")[:2]
-    monkeypatch.setattr(embeddings, "device_name", lambda device: f"a {device}")
+    monkeypatch.setattr(packing, "device_name", lambda device: f"a {device}")
     made = data.embed(photos, prior)
     (file,) = stored(cache)
     other = data.embed(photos, prior, "cuda", progress=None)  # computing would fail
-    assert np.array_equal(made, other) and stored(cache) == [file]
-    assert data.made_on(other) == "a cpu"
-    assert data.pack(photos, 16, prior).key == data.pack(photos, 16, prior, "cuda").key
+    assert torch.equal(made, other) and stored(cache) == [file]
+    packed = data.pack(photos, 16, prior, "cuda")
+    assert packed.key == data.pack(photos, 16, prior).key
+    assert packed.prior == priors.describe(prior) | {"embedded_on": "a cpu"}
     file.with_name("device.txt").unlink()  # as of earlier versions
-    assert data.made_on(data.embed(photos, prior, "cuda", progress=None)) is None
-    assert data.made_on(np.zeros((1, 2))) is None
+    assert data.pack(photos, 16, prior, "cuda").prior == priors.describe(prior)
 
 
 def test_what_was_embedded_on_a_cpu_before_keys_were_without_device_is_found(prior, cache):
@@ -250,16 +250,6 @@ def test_what_was_embedded_on_a_cpu_before_keys_were_without_device_is_found(pri
     assert (data.embed(photos, prior, progress=None) == 7).all()
 
 
-def test_the_file_is_one_that_numpy_would_write(cache):
-    photos = data.photos("samples", "train")  # 32: two batches
-    found = data.embed(photos, priors.Prior(size=32))
-    (file,) = stored(cache)
-    whole = np.lib.format.open_memmap(cache / "whole.npy", "w+", np.float32, found.shape)
-    whole[:] = found
-    whole.flush()
-    assert file.read_bytes() == (cache / "whole.npy").read_bytes()
-
-
 def test_an_interrupted_cache_is_absent_and_then_whole(prior, cache):
     def interrupted(items):
         for i, item in enumerate(items):
@@ -271,7 +261,7 @@ def test_an_interrupted_cache_is_absent_and_then_whole(prior, cache):
     with pytest.raises(KeyboardInterrupt):
         data.embed(photos, prior, progress=interrupted)
     assert not [path for path in stored(cache) if not path.parent.suffix]
-    assert data.embed(photos, prior).any(axis=1).all()
+    assert data.embed(photos, prior).any(dim=1).all()
 
 
 @pytest.fixture
@@ -303,7 +293,8 @@ def test_embeddings_leave_out_what_the_pack_leaves_out(cache, damaged):
     good = [photo for i, photo in enumerate(damaged) if i not in (0, 3, 19)]
     assert packed.names == tuple(photo.name for photo in good)
     assert packed.skipped == tuple(damaged[i] for i in (0, 3, 19))
-    assert np.array_equal(packed.embeddings, data.embed(good, prior))
+    assert torch.equal(packed.embeddings, data.embed(good, prior))
+    assert packed.photos == tuple(good)
     assert data.pack(good, 16, prior).key == packed.key
 
 
@@ -332,45 +323,25 @@ def test_embeddings_do_not_depend_on_how_many_threads_there_are(prior, tmp_path,
     for threads in (1, 2):
         monkeypatch.setenv("COLORLIB_CACHE", str(tmp_path / str(threads)))
         torch.set_num_threads(threads)
-        found.append(np.array(data.embed(photos, prior)))
+        found.append(data.embed(photos, prior))
         assert torch.get_num_threads() == threads
         torch.set_num_threads(before)
-    assert np.array_equal(*found)
+    assert torch.equal(*found)
 
 
-@pytest.fixture
-def as_on_a_gpu(monkeypatch):
-    """Other processes read, and one thread computes chunks of 64."""
-    monkeypatch.setattr(embeddings, "_is_cpu", lambda device: False)
-    monkeypatch.setattr(rows, "_ALONE", -1.0)
-    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
-
-
-def test_embeddings_of_photographs_that_other_processes_read(cache, as_on_a_gpu, monkeypatch):
+def test_on_a_gpu_one_thread_computes_what_the_others_read(cache, damaged, monkeypatch):
     photos, prior, here = 5 * data.photos("samples", "train"), priors.Prior(size=32), []
-    see = prior.see
-    monkeypatch.setattr(prior, "see", lambda rgb: here.append(len(rgb)) or see(rgb))
-
-    def interrupted(items):
-        for i, item in enumerate(items):
-            if i == 70:
-                raise KeyboardInterrupt
-            yield item
-
-    with pytest.raises(KeyboardInterrupt):
-        data.embed(photos, prior, progress=interrupted, mirrored=True)
-    assert here == [64, 64]
-    found = data.embed(photos, prior, mirrored=True)
-    assert here == [64, 64, 32]  # two were there
-    monkeypatch.undo()
-    monkeypatch.setenv("COLORLIB_CACHE", str(cache / "of a CPU"))
     expected = data.embed(photos, prior, mirrored=True)
-    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
-
-
-def test_all_that_other_processes_cannot_read_are_named(cache, as_on_a_gpu, damaged):
+    see = prior.see
+    monkeypatch.setenv("COLORLIB_CACHE", str(cache / "of a GPU"))
+    monkeypatch.setattr(packing, "_is_cpu", lambda device: False)
+    monkeypatch.setattr(
+        prior, "see", lambda rgb: here.append((threading.get_ident(), len(rgb))) or see(rgb)
+    )
+    found = data.embed(photos, prior, mirrored=True)
+    assert here == [(threading.get_ident(), count) for count in (64, 64, 32)]
+    assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
     many = 8 * damaged[1:3] + damaged + 30 * damaged[5:8] + damaged  # 146: three chunks
     with pytest.raises(data.UnreadablePhotos, match=r"00\.png, 03\.png, 19\.png") as error:
         data.embed(many, priors.Prior(size=32))
     assert set(error.value.files) == {damaged[i].path for i in (0, 3, 19)}
-    assert not stored(cache)

@@ -505,7 +505,7 @@ def test_colorlib_train_passes_on_every_setting(train):
         value = getattr(settings, field.name)
         assert value != field.default, f"{field.name} has no other value here"
         options += [f"--{field.name.replace('_', '-')}"] + [value] * (value is not True)
-    call = train("--data", "flags", "--size", SIZE, "--width", 0.125, *options)
+    call = train("--data", "flags", "--size", SIZE, "--set", "width=0.125", *options)
     assert call.settings == settings
     assert (call.train.size, call.val.size) == (SIZE, 8)  # what the network is given
     assert call.about["settings"] == dataclasses.asdict(settings)
@@ -523,7 +523,7 @@ def test_mirror_images_are_embedded_where_photographs_are_mirrored(toy, train, f
         settings=training.Settings(flip=flip),
     )
     packs = runner._photographs(SimpleNamespace(data="flags", plan=plan), runner.Shared("cpu"))
-    call = train("--data", "flags", "--size", SIZE, "--preset", "fusion", "--width", 0.125,
+    call = train("--data", "flags", "--size", SIZE, "--preset", "fusion", "--set", "width=0.125",
                  "--prior", f"size={PRIOR_SIZE}", *["--flip"] * flip)
     for pack in (packs["train"], call.train):
         if flip:
@@ -536,7 +536,7 @@ def test_mirror_images_are_embedded_where_photographs_are_mirrored(toy, train, f
 
 def test_colorlib_train_builds_what_it_is_asked_for(train):
     call = train(
-        "--data", "quilts", "--size", SIZE, "--preset", "attention", "--width", 0.125,
+        "--data", "quilts", "--size", SIZE, "--preset", "attention", "--set", "width=0.125",
         "--set", "attention=dot", "--prior", "output=pooled", "--prior", f"size={PRIOR_SIZE}",
     )
     wanted = networks.configure("attention", attention="dot", width=0.125, embedding=8)

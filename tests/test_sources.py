@@ -1,4 +1,4 @@
-"""Where photographs come from: folders, lists, torchvision and archives, and their hashes."""
+"""Where photographs come from: folders, lists and archives."""
 
 import dataclasses
 import gzip
@@ -9,23 +9,19 @@ import os
 import random
 import re
 import shutil
-import sqlite3
 import tarfile
-import time
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torchvision
 from checks import one_sentence
 from PIL import Image
 
 from colorlib import data
-from colorlib.base.errors import ColorlibError, NotHere
-from colorlib.data import catalogue, downloads, hashes, sources, torchvision_sets
+from colorlib.base.errors import ColorlibError
+from colorlib.data import catalogue, downloads, sources
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -83,9 +79,8 @@ def names(parts: dict[str, list[data.Photo]]) -> set[str]:
 
 
 def leftovers(cache: Path) -> list[Path]:
-    """What is in the cache but the table of hashes, folders too."""
-    found = cache.rglob("*") if cache.exists() else []
-    return [path for path in found if not path.name.startswith("hashes.sqlite")]
+    """What is in the cache, folders too."""
+    return list(cache.rglob("*")) if cache.exists() else []
 
 
 # Folders --------------------------------------------------------------------
@@ -115,35 +110,11 @@ LAYOUTS = {
         [6, 2, 3],
         "split folders train2017/, val2017/ and test2017/",
     ),
-    "ilsvrc": (
-        {"ILSVRC/Data/CLS-LOC/train/n01": 10, "ILSVRC/Data/CLS-LOC/val": 4},
-        ["ILSVRC/Annotations/CLS-LOC/train/n01/0.xml", "ILSVRC/Annotations/CLS-LOC/val/0.xml"],
-        [9, 4, 1],
-        f"split folders ILSVRC/Data/CLS-LOC/train/ and ILSVRC/Data/CLS-LOC/val/{NO_TEST}",
-    ),
-    "yolo": (
-        {"images/train": 20, "images/val": 4},
-        ["labels/train/00.txt", "labels/val/20.txt", "data.yaml"],
-        [18, 4, 2],
-        f"split folders images/train/ and images/val/{NO_TEST}",
-    ),
-    "splits in classes": (
-        {"cats/train": 12, "cats/test": 3, "dogs/train": 8, "dogs/test": 2},
-        [],
-        [18, 2, 5],
-        f"split folders train/ in 2 folders and test/ in 2 folders{NO_VAL}",
-    ),
     "tiny imagenet": (
         {"train/n01/images": 11, "train/n02/images": 9, "val/images": 4},
         ["val/val_annotations.txt", "wnids.txt", "train/n01/n01_boxes.txt"],
         [18, 4, 2],
         f"split folders train/ and val/{NO_TEST}",
-    ),
-    "doubled by a zip": (
-        {"imagenette2/train/n01": 10, "imagenette2/val/n01": 3},
-        ["__MACOSX/._x.jpg", "__MACOSX/imagenette2/train/n01/._00.png", ".DS_Store"],
-        [9, 3, 1],
-        f"split folders imagenette2/train/ and imagenette2/val/{NO_TEST}",
     ),
 }
 
@@ -174,55 +145,23 @@ def test_a_split_folder_may_be_a_link_to_a_folder_elsewhere(tmp_path):
     assert all(photo.name.startswith("train/n01/") for photo in parts["train"] + parts["val"])
     line = f"split folders train/ and test/{NO_VAL}"
     assert data.division(tmp_path / "photos") == line
-    fill(tmp_path / "further", {"down/val": 2})
-    (tmp_path / "further" / "down" / "train").symlink_to("../../elsewhere")
-    shutil.rmtree(tmp_path / "further" / "down" / "val")
-    (tmp_path / "further" / "down" / "val").symlink_to("../../photos/test")
-    assert sizes(divided(tmp_path / "further")) == [18, 3, 2]
-
-
-def test_photographs_outside_of_split_folders_that_lie_further_down_are_refused(
-    tmp_path, monkeypatch
-):
-    fill(tmp_path / "photos", {"images/train": 4, "images/val": 2, "more": 1})
-    monkeypatch.chdir(tmp_path)
-    for call in (data.division, data.everything, lambda folder: data.photos(folder, "train")):
-        with pytest.raises(ColorlibError, match=r"such as photos/more/06\.png: name the") as error:
-            call("photos")
-        assert one_sentence(error)
-    assert len(data.photos("./photos/images", "val")) == 2  # which is meant
-    (tmp_path / "photos" / "more" / "06.png").rename(tmp_path / "photos" / "06.png")
-    with pytest.raises(ColorlibError, match=r"such as photos/06\.png"):
-        data.photos("photos", "train")
-
-
-@pytest.mark.parametrize("other", ["training", "Train", "train_2", "trainset"])
-def test_two_folders_for_one_split_side_by_side_further_down_are_refused(tmp_path, other):
-    fill(tmp_path / "photos", {"a/train": 4, f"a/{other}": 4, "a/val": 2})
-    for split in data.SPLITS:
-        with pytest.raises(ColorlibError, match="two folders for the split train") as error:
-            data.photos(tmp_path / "photos", split)
-        assert one_sentence(error) and f" {other}" in str(error.value)
-        assert str(tmp_path / "photos" / "a") in str(error.value)
 
 
 def test_folders_inside_split_folders_are_classes_whatever_their_names(tmp_path):
     counts = {"train/test": 5, "train/val": 5, "val/train": 2, "test/train": 1, "test/test": 2}
-    for above in ("", "further/down/"):
-        fill(tmp_path / f"photos{len(above)}" / above, counts)
-        parts = divided(tmp_path / f"photos{len(above)}")
-        assert sizes(parts) == [10, 2, 3]
-        for split, part in parts.items():
-            assert all(photo.name.startswith(f"{above}{split}/") for photo in part)
-
-
-def test_split_folders_in_several_places_are_one_split(tmp_path):
-    counts = {"a/train": 5, "a/val": 2, "b/c/train": 5, "b/c/validation": 2, "b/c/test": 1}
     parts = divided(fill(tmp_path / "photos", counts))
-    assert sizes(parts) == [10, 4, 1]
-    assert {Path(photo.name).parent.as_posix() for photo in parts["val"]} == {
-        "a/val", "b/c/validation"
-    }
+    assert sizes(parts) == [10, 2, 3]
+    for split, part in parts.items():
+        assert all(photo.name.startswith(f"{split}/") for photo in part)
+
+
+@pytest.mark.parametrize("names", [("down/train", "down/val"), ("cats", "cats/test", "dogs")])
+def test_split_folders_further_down_are_mentioned(tmp_path, names):
+    """Their photographs are trained on, which should be no surprise."""
+    fill(tmp_path / "photos", dict.fromkeys(names, 20))
+    with pytest.warns(UserWarning, match=f"{names[1][5:]} in .*trained on") as said:
+        assert len(data.photos(tmp_path / "photos", "train")) == 16 * len(names)
+    assert len(said) == 1
 
 
 # Lists ----------------------------------------------------------------------
@@ -647,7 +586,7 @@ def test_changed_missing_and_additional_files_of_a_rule_are_refused(unpacked, ti
 def test_an_archive_that_lacks_what_a_rule_chooses_is_refused(tiny, chosen, server, cache):
     few = {name: body for name, body in tiny.items() if "/val/" not in name}
     server.body = packed(few)
-    with pytest.raises(ColorlibError, match="lacks photographs of imagenet64") as error:
+    with pytest.raises(ColorlibError, match="lacks 5 photographs of imagenet64") as error:
         data.download("imagenet64", f"{server.url}/tiny.zip", progress=False)
     assert one_sentence(error) and not leftovers(cache)
 
@@ -697,540 +636,6 @@ def test_the_tables_list_what_is_published(archive, name):
         for row in rows[::50]:
             digest = sha256(files.read(f"{name}/{row['split']}/{row['file']}"))
             assert len(row["sha256"]) >= 16 and digest.startswith(row["sha256"])
-
-
-# torchvision ----------------------------------------------------------------
-
-IMAGENETTE = "torchvision:Imagenette,size=160px"
-
-
-@pytest.fixture
-def imagenette() -> dict[str, bytes]:
-    """Laid out like the published archive, small: 40 photographs in train and 6 in val."""
-    wnids = list(torchvision.datasets.Imagenette._WNID_TO_CLASS)[:2]
-    files = {
-        f"imagenette2-160/{split}/{wnid}/{split}_{wnid}_{i}.JPEG": b""
-        for split, count in {"train": 20, "val": 3}.items() for wnid in wnids for i in range(count)
-    }
-    return {name: photograph(i, "JPEG") for i, name in enumerate(files)}
-
-
-@pytest.fixture
-def published(imagenette, server, monkeypatch) -> bytes:
-    """The small archive, in place of the published one."""
-    body = tar(imagenette)
-    md5 = hashlib.md5(body).hexdigest()
-    archives = {"160px": (f"{server.url}/imagenette2-160.tgz", md5)}
-    for size in ("full", "320px"):
-        archives[size] = (f"{server.url}/none.tgz", md5)
-    monkeypatch.setattr(torchvision.datasets.Imagenette, "_ARCHIVES", archives)
-    server.body = body
-    return body
-
-
-def unpack(files: dict[str, bytes], root: Path) -> Path:
-    for name, body in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(body)
-    return root
-
-
-def test_a_data_set_of_torchvision_is_downloaded_once_and_split_as_it_is(
-    server, published, imagenette, cache, capfd
-):
-    parts = {split: data.photos(IMAGENETTE, split) for split in data.SPLITS}
-    asked = len(server.asked)
-    assert asked and set(server.asked) == {"/imagenette2-160.tgz"}
-    assert sizes(parts) == [36, 6, 4]
-    assert {Path(photo.name).name.split("_")[0] for photo in parts["val"]} == {"val"}
-    for split in ("train", "test"):
-        assert {Path(photo.name).name.split("_")[0] for photo in parts[split]} == {"train"}
-    assert {photo.sha256 for part in parts.values() for photo in part} == {
-        sha256(body) for body in imagenette.values()
-    }
-    server.body = b""
-    server.shutdown()
-    server.server_close()
-    assert divided(IMAGENETTE) == parts and len(server.asked) == asked
-    assert data.everything(IMAGENETTE) == (parts["test"], "test")
-    assert data.download(IMAGENETTE, progress=False) in cache.rglob("*")
-    assert capfd.readouterr().out == ""
-
-
-def test_how_a_data_set_of_torchvision_is_divided_is_said_in_a_line(server, published):
-    line = data.division(IMAGENETTE)
-    assert re.fullmatch(rf"\D*\btrain\b.* and \D*\bval\b.*{re.escape(NO_TEST)}", line)
-    assert "split folders split" not in line
-    assert data.left_out(IMAGENETTE) is None
-
-
-def test_another_archive_of_torchvision_is_one_sentence_and_can_be_repeated(
-    server, published, cache
-):
-    server.body = published + b"other"
-    for call in (lambda: data.photos(IMAGENETTE, "train"), lambda: data.download(IMAGENETTE)):
-        with pytest.raises(ColorlibError, match="cannot download Imagenette") as error:
-            call()
-        assert one_sentence(error)
-        assert not [path for path in leftovers(cache) if path != cache / "torchvision"]
-    server.body = published
-    assert sizes(divided(IMAGENETTE)) == [36, 6, 4]
-
-
-def test_torchvision_shows_its_progress_only_if_asked(server, published, capfd):
-    data.download(IMAGENETTE, progress=False)
-    assert capfd.readouterr() == ("", "")
-
-
-def test_without_network_torchvision_is_one_sentence(server, published, cache):
-    server.shutdown()
-    server.server_close()
-    with pytest.raises(ColorlibError, match="cannot download Imagenette") as error:
-        data.photos(IMAGENETTE, "train")
-    assert one_sentence(error)
-    assert not [path for path in leftovers(cache) if path != cache / "torchvision"]
-
-
-def test_what_torchvision_has_unpacked_among_the_data_is_used(
-    server, published, imagenette, cache, tmp_path, monkeypatch
-):
-    root = unpack(imagenette, tmp_path / "data")
-    monkeypatch.setenv("COLORLIB_DATA", str(root))
-    parts = divided(IMAGENETTE)
-    assert sizes(parts) == [36, 6, 4] and names(parts) == set(imagenette)
-    assert {path for part in parts.values() for _, path, _ in part} == {
-        root / name for name in imagenette
-    }
-    assert not server.asked and not leftovers(cache)
-
-
-def test_torchvision_downloads_what_is_not_among_the_data(
-    server, published, cache, tmp_path, monkeypatch
-):
-    (tmp_path / "data").mkdir()
-    monkeypatch.setenv("COLORLIB_DATA", str(tmp_path / "data"))
-    assert sizes(divided(IMAGENETTE)) == [36, 6, 4]
-    assert not list((tmp_path / "data").iterdir())
-
-
-def test_capitals_of_a_name_of_torchvision_do_not_matter(server, published):
-    first = data.photos(IMAGENETTE, "train")
-    asked = len(server.asked)
-    for name in ("TorchVision:imagenette,size=160px", "torchvision:IMAGENETTE,size=160px"):
-        assert data.photos(name, "train") == first
-    assert len(server.asked) == asked
-    twice = data.joined([IMAGENETTE, "torchvision:imagenette,size=160px"], "test")
-    assert twice == data.photos(IMAGENETTE, "test") * 2
-
-
-def test_a_folder_and_a_data_set_of_torchvision_are_joined(server, published, folder):
-    both = {split: data.joined([folder, IMAGENETTE], split) for split in data.SPLITS}
-    alone = [divided(folder), divided(IMAGENETTE)]
-    tested = {photo.sha256 for part in alone for photo in part["test"]}
-    assert {photo.sha256 for photo in both["test"]} == tested
-    assert not tested & {photo.sha256 for photo in both["train"] + both["val"]}
-
-
-@pytest.mark.parametrize("name", ["NoSuchSet", "", "ImageFolder", "datasets", "Imagenette "])
-def test_a_name_that_torchvision_does_not_have_is_one_sentence(name):
-    for call in (lambda: data.photos(f"torchvision:{name}", "train"),
-                 lambda: data.download(f"torchvision:{name}")):
-        with pytest.raises(NotHere, match="torchvision has no data set") as error:
-            call()
-        assert "\n" not in str(error.value) and "Imagenette" in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("option", "says"),
-    [
-        ("size=9px", "9px|size"),
-        ("size=../../9px", "9px|size"),
-        ("colour=9", "colour"),
-        ("size", "NAME=VALUE"),
-        ("split=dev", "dev"),
-        ("size=160", "160|size"),
-    ],
-)
-def test_an_option_that_torchvision_does_not_take_is_one_sentence(
-    server, published, cache, option, says
-):
-    for call in (lambda: data.photos(f"torchvision:Imagenette,{option}", "train"),
-                 lambda: data.download(f"torchvision:Imagenette,{option}")):
-        with pytest.raises(ColorlibError) as error:
-            call()
-        assert one_sentence(error) and re.search(says, str(error.value))
-    assert not server.asked
-    assert not [path for path in leftovers(cache) if path != cache / "torchvision"]
-
-
-class Arrays:
-    """Like torchvision's CIFAR10: photographs in one file, and in an array."""
-
-    def __init__(self, root, train=True, transform=None, download=False):
-        if download:
-            unpack({"batches/data_batch_1": bytes(100)}, Path(root))
-        if not (Path(root) / "batches").is_dir():
-            raise RuntimeError("Dataset not found or corrupted.")
-        self.data = np.zeros((2, 32, 32, 3), np.uint8)
-
-
-class SplitArrays(Arrays):
-    """Like torchvision's STL10: with splits, too."""
-
-    def __init__(self, root, split="train", download=False):
-        if split not in ("train", "test"):
-            raise ValueError(f"Unknown value '{split}' for argument split.")
-        super().__init__(root, download=download)
-
-
-class Broken:
-    """Like torchvision's StanfordCars, whose archive is gone."""
-
-    def __init__(self, root, split="train", download=False):
-        if split not in ("train", "test"):
-            raise ValueError(f"Unknown value '{split}' for argument split.")
-        if download:
-            raise ValueError("The original URL is broken")
-        raise RuntimeError("Dataset not found.")
-
-
-class Walked:
-    """Like torchvision's Caltech101: no splits, and names are put together when asked for."""
-
-    downloads = 0
-
-    def __init__(self, root, target_type="category", download=False):
-        self.root = os.path.join(root, "walked")
-        categories = Path(self.root) / "101_ObjectCategories"
-        if download:
-            Walked.downloads += 1
-            for name, first in (("emu", 0), ("panda", 18)):
-                files = {f"image_{i:04}.jpg": photograph(first + i, "JPEG") for i in range(1, 13)}
-                unpack(files, categories / name)
-            unpack({"annotation_0001.mat": b"no photograph"}, Path(self.root) / "Annotations")
-        if not categories.is_dir():
-            raise RuntimeError("Dataset not found or corrupted.")
-        self.index = list(range(1, 13)) * 2
-
-
-def with_splits(kept: str, *names: str) -> type:
-    """Like torchvision's Flowers102: ten photographs for each split, kept in a list."""
-
-    class Listed:
-        def __init__(self, root, split=names[0], download=False):
-            if split not in names:
-                raise ValueError(f"Unknown value '{split}' for argument split.")
-            folder = Path(root) / "listed" / "jpg"
-            if download:
-                files = {f"{i:02}.jpg": photograph(i, "JPEG") for i in range(10 * len(names))}
-                unpack(files, folder)
-            if not folder.is_dir():
-                raise RuntimeError("Dataset not found or corrupted.")
-            first = 10 * names.index(split)
-            paths = [folder / f"{i:02}.jpg" for i in range(first, first + 10)]
-            entries = [(str(path), 0) for path in paths] if kept == "imgs" else paths
-            setattr(self, kept, entries)
-
-    return Listed
-
-
-def offer(monkeypatch, kind: type) -> str:
-    """Let torchvision have one data set, of this class; its name."""
-    monkeypatch.setattr(torchvision_sets, "_names", lambda: [kind.__name__])
-    monkeypatch.setattr(torchvision_sets, "_class", lambda name: kind)
-    monkeypatch.setattr(Walked, "downloads", 0)
-    return f"torchvision:{kind.__name__}"
-
-
-@pytest.mark.parametrize(
-    ("kept", "called", "expected"),
-    [
-        ("_image_files", ["train", "val", "test"], [range(10), range(10, 20), range(20, 30)]),
-        ("imgs", ["test", "train", "valid"], [range(10, 20), range(20, 30), range(10)]),
-        ("_images", ["trainval", "test"], [range(10), range(10), range(10, 20)]),
-        ("_samples", ["train", "val", "trainval", "test"],
-         [range(10), range(10, 20), range(30, 40)]),
-    ],
-)
-def test_splits_of_torchvision_are_known_by_their_names(monkeypatch, kept, called, expected):
-    parts = divided(offer(monkeypatch, with_splits(kept, *called)))
-    found = [{int(photo.path.stem) for photo in parts[split]} for split in data.SPLITS]
-    if "trainval" in called and "val" not in called:  # of which a tenth is cut
-        assert sizes(parts) == [9, 1, 10] and found[0] | found[1] == set(expected[0])
-        assert found[2] == set(expected[2])
-    else:
-        assert found == [set(numbers) for numbers in expected]
-
-
-@pytest.mark.parametrize("kind", [Arrays, SplitArrays])
-def test_a_data_set_without_photographs_as_files_is_refused(monkeypatch, kind):
-    name = offer(monkeypatch, kind)
-    for call in (lambda: data.photos(name, "train"), lambda: data.everything(name),
-                 lambda: data.division(name)):
-        with pytest.raises(ColorlibError, match=f"{kind.__name__} keeps no photographs") as error:
-            call()
-        assert one_sentence(error)
-
-
-def test_an_archive_that_is_gone_is_one_sentence_and_leaves_nothing(monkeypatch, cache):
-    name = offer(monkeypatch, Broken)
-    for call in (lambda: data.photos(name, "train"), lambda: data.download(name)):
-        with pytest.raises(ColorlibError, match="URL is broken") as error:
-            call()
-        assert one_sentence(error)
-    assert not [path for path in leftovers(cache) if path != cache / "torchvision"]
-
-
-def test_photographs_of_which_torchvision_keeps_no_list_are_found_in_its_folder(
-    monkeypatch, cache
-):
-    name = offer(monkeypatch, Walked)
-    parts = divided(name)
-    assert sizes(parts) == [20, 2, 2] and Walked.downloads == 1
-    assert {Path(photo).parts[-2] for photo in names(parts)} == {"emu", "panda"}
-    assert data.division(name) == TENTHS
-    assert len(data.everything(name)[0]) == 24 and data.everything(name)[1] is None
-    assert Walked.downloads == 1
-
-
-def test_photographs_of_which_torchvision_keeps_no_list_may_be_among_the_data(
-    monkeypatch, cache, tmp_path
-):
-    name = offer(monkeypatch, Walked)
-    fill(tmp_path / "data", {"holidays": 5})
-    Walked(tmp_path / "data", download=True)
-    monkeypatch.setenv("COLORLIB_DATA", str(tmp_path / "data"))
-    parts = divided(name)
-    assert sizes(parts) == [20, 2, 2]
-    assert {Path(photo).parts[-2] for photo in names(parts)} == {"emu", "panda"}
-
-
-# Hashes ---------------------------------------------------------------------
-
-
-@pytest.fixture
-def read(monkeypatch) -> list[Path]:
-    """The files that are read for their hash."""
-    found, hash_of = [], hashes.hash_of
-    monkeypatch.setattr(hashes, "hash_of", lambda path: found.append(path) or hash_of(path))
-    return found
-
-
-@pytest.fixture
-def settled(monkeypatch):
-    """Files count as settled at once."""
-    monkeypatch.setattr(hashes, "_SETTLED", -1)
-
-
-def test_a_file_is_read_once_and_then_known(folder, read, settled, tmp_path, monkeypatch):
-    parts = {split: data.photos(folder, split) for split in data.SPLITS}
-    assert sorted(read) == sorted(folder.iterdir())
-    read.clear()
-    assert divided(folder) == parts
-    assert {*data.everything(folder)[0]} == {photo for part in parts.values() for photo in part}
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "list.txt").write_bytes(lines(f"photos/{i:02}.png" for i in range(30)))
-    data.photos("photos", "train")
-    data.photos("list.txt", "train")
-    assert read == []
-
-
-def test_files_of_known_data_sets_are_read_once_too(places, cache, settled, read, monkeypatch,
-                                                    tmp_path):
-    (tmp_path / "data.tar.gz").write_bytes(tar(places))
-    know(monkeypatch, "places", checksum=None)
-    data.download("places", str(tmp_path / "data.tar.gz"), progress=False)
-    data.photos("places", "train")
-    assert len(read) == 3
-    data.photos("places", "train")
-    assert len(read) == 3
-    changed = cache / "places" / "train" / "abbey_00000018.jpg"
-    changed.write_bytes(changed.read_bytes()[:-1] + b"x")
-    with pytest.raises(ColorlibError, match="differs from the published file"):
-        data.photos("places", "train")
-
-
-@pytest.mark.parametrize("later", [5, 0, -5], ids=["later", "the same time", "earlier"])
-def test_a_file_that_changes_is_read_again(folder, read, settled, later):
-    before = {photo.name: photo.sha256 for photo in data.everything(folder)[0]}
-    path = folder / "07.png"
-    status, content = path.stat(), path.read_bytes()
-    read.clear()
-    time.sleep(0.05)  # longer than a tick of the file system's clock
-    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + later * 10**9))
-    assert path.stat().st_size == status.st_size
-    after = {photo.name: photo.sha256 for photo in data.everything(folder)[0]}
-    assert read == [path]
-    assert after == before | {"07.png": sha256(path.read_bytes())}
-
-
-def test_another_file_of_that_name_is_read(folder, read, settled):
-    data.everything(folder)
-    read.clear()
-    (folder / "00.png").unlink()
-    (folder / "01.png").rename(folder / "00.png")
-    found = {photo.name: photo.sha256 for photo in data.everything(folder)[0]}
-    assert found["00.png"] == sha256(photograph(1)) and read == [folder / "00.png"]
-
-
-def test_a_file_that_has_just_changed_is_not_remembered(folder, read, monkeypatch):
-    monkeypatch.setattr(hashes, "_SETTLED", 1000)
-    for _ in range(2):
-        data.everything(folder)
-        assert len(read) == 30
-        read.clear()
-    old = time.time() - 5000
-    for path in folder.iterdir():
-        os.utime(path, (old, old))  # which is a change, too
-    for _ in range(2):
-        data.everything(folder)
-        assert len(read) == 30
-        read.clear()
-
-
-def test_each_file_is_remembered_when_it_has_settled(folder, read, monkeypatch):
-    now = [time.time() + 1000]
-    monkeypatch.setattr(hashes, "time", SimpleNamespace(time=lambda: now[0]))
-    data.everything(folder)
-    assert len(read) == 30
-    path = folder / "07.png"
-    path.write_bytes(photograph(77))
-    changed = path.stat().st_mtime
-    for later, times in ((0.5, 1), (1.5, 1), (2.5, 1), (3.5, 0)):  # seconds, how often it is read
-        read.clear()
-        now[0] = changed + later
-        data.everything(folder)
-        assert read == [path] * times
-    found = {photo.name: photo.sha256 for photo in data.everything(folder)[0]}
-    assert found["07.png"] == sha256(photograph(77))
-
-
-def no_database(cache: Path) -> None:
-    (cache / "hashes.sqlite").write_bytes(b"This is no database." * 100)
-
-
-def a_folder(cache: Path) -> None:
-    (cache / "hashes.sqlite").mkdir()
-
-
-def empty(cache: Path) -> None:
-    (cache / "hashes.sqlite").touch()
-
-
-def of_another_kind(cache: Path) -> None:
-    with sqlite3.connect(cache / "hashes.sqlite") as database:
-        database.execute("create table hashes (path text primary key, digest text)")
-    database.close()
-
-
-def broken_inside(cache: Path) -> None:
-    cache.rmdir()
-    fill(cache.parent / "many", {"": 60})
-    data.everything(cache.parent / "many")
-    content = (cache / "hashes.sqlite").read_bytes()
-    assert len(content) > 8192
-    (cache / "hashes.sqlite").write_bytes(content[:4096] + bytes(len(content) - 4096))
-
-
-def in_the_way(cache: Path) -> None:
-    cache.rmdir()
-    cache.write_text("a file")
-
-
-def may_not_be_written(cache: Path) -> None:
-    cache.rmdir()
-    cache.symlink_to("/proc")
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [no_database, a_folder, empty, of_another_kind, broken_inside, in_the_way, may_not_be_written],
-)
-def test_hashes_are_right_without_a_table(folder, cache, settled, fault):
-    cache.mkdir()
-    fault(cache)
-    for i in (3, 4):
-        (folder / "07.png").write_bytes(photograph(100 + i))
-        found = {photo.name: photo.sha256 for photo in data.everything(folder)[0]}
-        assert found == {path.name: sha256(path.read_bytes()) for path in folder.iterdir()}
-        time.sleep(0.02)
-
-
-def test_an_unreadable_file_is_said_without_a_table_too(folder, cache, monkeypatch):
-    cache.mkdir()
-    no_database(cache)
-
-    def opened(path, *args):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(hashes, "open", opened, raising=False)
-    with pytest.raises(data.UnreadablePhotos, match="30 photographs") as error:
-        data.everything(folder)
-    assert one_sentence(error) and len(error.value.files) == 30
-
-
-def test_a_table_that_another_process_writes_is_waited_for_or_done_without(
-    folder, cache, settled, read, monkeypatch
-):
-    connect = sqlite3.connect
-    monkeypatch.setattr(hashes.sqlite3, "connect", lambda path, timeout: connect(path, 0.05))
-    data.everything(folder)
-    other = connect(cache / "hashes.sqlite")
-    other.execute("begin exclusive")
-    read.clear()
-    assert [photo.name for photo in data.everything(folder)[0]] == [
-        f"{i:02}.png" for i in range(30)
-    ]
-    assert len(read) == 30
-    other.rollback()
-    other.close()
-    read.clear()
-    data.everything(folder)
-    assert read == []
-
-
-def test_a_name_that_is_no_text_is_hashed(folder, settled):
-    try:
-        (folder / "00.png").rename(os.fsdecode(os.fsencode(folder) + b"/\xff.png"))
-    except OSError:
-        pytest.skip("the file system refuses such names")
-    for _ in range(2):
-        assert sha256(photograph(0)) in {photo.sha256 for photo in data.everything(folder)[0]}
-
-
-def test_a_lone_test_folder_further_down_is_mentioned(tmp_path):
-    """Its photographs are trained on, which should be no surprise."""
-    for i, name in enumerate(("cats", "cats/test", "dogs")):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for k in range(6):
-            path = tmp_path / "photos" / name / f"{i}-{k}.png"
-            Image.new("RGB", (8, 8), (40 * i, 30 * k, 90)).save(path)
-    with pytest.warns(UserWarning, match=r"cats/test .*trained on"):
-        assert len(data.photos(tmp_path / "photos", "train")) == 16
-
-
-def test_splits_may_be_chosen_by_image_set(tmp_path, monkeypatch):
-    """As VOCSegmentation has it."""
-
-    class Fake:
-        def __init__(self, root, image_set="train", download=False):
-            if image_set not in ("train", "trainval", "val"):
-                raise ValueError(f"Unknown value '{image_set}' for argument image_set.")
-            folder = Path(root) / "fake"
-            if download:
-                folder.mkdir(exist_ok=True)
-                for i in range(12):
-                    Image.new("RGB", (8, 8), (20 * i, 9, 9)).save(folder / f"{i}.png")
-            elif not folder.is_dir():
-                raise RuntimeError("not found")
-            which = range(9) if image_set == "train" else range(9, 12)
-            self.images = [str(folder / f"{i}.png") for i in which]
-
-    monkeypatch.setattr(torchvision_sets, "_class", lambda _: Fake)
-    monkeypatch.setattr(torchvision_sets, "_names", lambda: ["Fake"])
-    found = {split: data.photos("torchvision:fake", split) for split in data.SPLITS}
-    assert {split: len(part) for split, part in found.items()} == {"train": 8, "val": 3, "test": 1}
 
 
 def test_a_folder_of_ones_own_is_not_taken_for_a_download(tmp_path, monkeypatch):

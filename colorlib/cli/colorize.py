@@ -1,20 +1,17 @@
 """``colorlib colorize``: photographs, and folders of them, in colour."""
 
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from colorlib.base.errors import ColorlibError
-from colorlib.cli.common import PATH, Device, as_json, note
+from colorlib.cli.common import Device, note
 from colorlib.tool import zoo
 
 if TYPE_CHECKING:
-    from colorlib.files import Job, LeftOut
+    from colorlib.files import Job
     from colorlib.tool.pipeline import Pipeline
 
 
@@ -45,25 +42,22 @@ def colorize(
         bool, typer.Option("--overwrite", help="Replace files of an earlier call.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be written, also in --json.")
+        bool, typer.Option("--dry-run", help="Only say what would be written.")
     ] = False,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", help="Write what became of each photograph here.", **PATH),
-    ] = None,
     device: Device = "auto",
 ) -> None:
     """Colorize photographs; their lightness, size, transparency and EXIF are kept.
 
     Ends with status 0 if every photograph was written, and else with 1.
     """
+    from tqdm import tqdm
+
     from colorlib import files
     from colorlib.base import devices
     from colorlib.tool.pipeline import Pipeline, check_options
 
     check_options(working_size, strength)
     jobs, left_out = files.plan(photos, out, overwrite)
-    _check_report(json_file, jobs, overwrite)
     pipeline = None
     if any(job.error is None for job in jobs):
         device = devices.find(device)
@@ -71,99 +65,63 @@ def colorize(
             zoo.load(weights)
         else:
             pipeline = Pipeline(weights, device)
-
-    def one(job: "Job") -> dict[str, Any]:
-        if pipeline is None:
-            return {"dry_run": True}
-        return _colorize_file(job, pipeline, working_size, strength, overwrite)
-
-    report, interrupted = _colorize_each(jobs, one, dry_run)
-    if json_file is not None:
-        files.write_text(json_file, as_json(report), overwrite)
-    failed = sum(row["error"] is not None for row in report)
-    if len(jobs) > 1:
-        what = "would be written" if dry_run else "written"
-        rest = len(jobs) - len(report) + failed
-        missing = f", {rest} not" if rest else ""
-        print(f"{out}: {len(report) - failed} of {len(jobs)} photos {what}{missing}")
-    elif pipeline is not None and not failed and not interrupted:
-        print(f"{jobs[0].out}: {report[0]['width']} x {report[0]['height']} pixels")
-    _say_what_is_missing(report, left_out)
-    if failed or interrupted:
-        raise typer.Exit(130 if interrupted else 1)
-
-
-def _check_report(json_file: Path | None, jobs: Sequence["Job"], overwrite: bool) -> None:
-    """Refuse a report that would replace a file, above all a photograph."""
-    if json_file is None:
-        return
-    if json_file.exists() and not overwrite:
-        raise ColorlibError(f"{json_file} exists already and is not overwritten")
-    taken = {path.resolve() for job in jobs for path in (job.photo, job.out) if path}
-    if json_file.resolve() in taken:
-        raise ColorlibError(f"{json_file} is one of the photographs: give --json another name")
-
-
-def _colorize_each(
-    jobs: Sequence["Job"], one: Callable[["Job"], dict[str, Any]], dry_run: bool
-) -> tuple[list[dict[str, Any]], bool]:
-    """What became of each photograph, and whether the user interrupted."""
-    from tqdm import tqdm
-
-    report = []
+    written, interrupted, lost = 0, False, Counter[str]()
     bar = tqdm(jobs, unit="photo", leave=False, disable=None if len(jobs) > 1 else True)
     try:
         for job in bar:
-            row: dict[str, Any] = {
-                "photo": str(job.photo), "out": job.out and str(job.out), "error": job.error
-            }
-            if job.error is None:
-                row |= one(job)
-            if row["error"]:
-                bar.write(f"colorlib: {row['error']}", file=sys.stderr)
-            elif dry_run:
-                bar.write(f"{job.photo} -> {job.out}", file=sys.stdout)
-            report.append(row)
+            try:
+                text = _colorize_file(job, pipeline, working_size, strength, overwrite, lost)
+                written += 1
+                if dry_run or len(jobs) == 1:
+                    bar.write(text, file=sys.stdout)
+            except ColorlibError as error:
+                bar.write(f"colorlib: {error}", file=sys.stderr)
     except KeyboardInterrupt:
+        interrupted = True
         bar.close()
         note("interrupted; what is written is whole")
-        return report, True
-    return report, False
+    if len(jobs) > 1:
+        what = "would be written" if dry_run else "written"
+        missing = f", {len(jobs) - written} not" if written < len(jobs) else ""
+        print(f"{out}: {written} of {len(jobs)} photos {what}{missing}")
+    if others := files.describe(left_out):
+        note(others)
+    if lost:
+        what = ", ".join(f"{name} of {n} photo{'s' * (n > 1)}" for name, n in lost.most_common())
+        note(f"not carried, since the format of the new file cannot hold it: {what}")
+    if written < len(jobs):
+        raise typer.Exit(130 if interrupted else 1)
 
 
 def _colorize_file(
-    job: "Job", pipeline: "Pipeline", working_size: int | None, strength: float, overwrite: bool
-) -> dict[str, Any]:
-    """Colorize one photograph: what to report of it, or its error in a sentence."""
+    job: "Job",
+    pipeline: "Pipeline | None",
+    working_size: int | None,
+    strength: float,
+    overwrite: bool,
+    lost: Counter[str],
+) -> str:
+    """Colorize one photograph, unless there is no pipeline; returns a line on it.
+
+    Args:
+        lost: counts what its new file cannot hold.
+
+    Raises:
+        ColorlibError: whatever the reason is, so that the others go on.
+    """
     from colorlib import files
 
+    if job.error is not None:
+        raise ColorlibError(job.error)
     assert job.out, "a job without an error has a place to write to"
-    start = time.perf_counter()
+    if pipeline is None:
+        return f"{job.photo} -> {job.out}"
     try:
         colorized = pipeline(job.photo, working_size, strength)
-        not_carried = files.save(colorized, job.out, overwrite)
-    except ColorlibError as error:
-        return {"error": str(error)}
-    except Exception as error:  # such as too little memory: the others go on
+        lost.update(files.save(colorized, job.out, overwrite))
+    except ColorlibError:
+        raise
+    except Exception as error:  # such as too little memory
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        return {"error": f"{job.photo} cannot be colorized: {lines[0]}"}
-    return {
-        "width": colorized.width,
-        "height": colorized.height,
-        "not_carried": not_carried,
-        "seconds": round(time.perf_counter() - start, 3),
-    }
-
-
-def _say_what_is_missing(report: Sequence[dict], left_out: Sequence["LeftOut"]) -> None:
-    """A line on files that are no photographs, and one on what formats cannot hold."""
-    from colorlib import files
-
-    if text := files.describe(left_out):
-        note(text)
-    lost = Counter(name for row in report for name in row.get("not_carried", ()))
-    if lost:
-        what = ", ".join(
-            f"{name} of {count} photo{'s' * (count > 1)}" for name, count in lost.most_common()
-        )
-        note(f"not carried, since the format of the new file cannot hold it: {what}")
+        raise ColorlibError(f"{job.photo} cannot be colorized: {lines[0]}") from error
+    return f"{job.out}: {colorized.width} x {colorized.height} pixels"

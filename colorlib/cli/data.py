@@ -1,16 +1,12 @@
 """``colorlib data``: which data sets there are, and what one of them holds."""
 
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colorlib import __version__
-from colorlib.base import provenance
 from colorlib.base.errors import ColorlibError
-from colorlib.cli.common import PATH, SkipDamaged, as_json, can_go_on, note
+from colorlib.cli.common import PATH, SkipDamaged, can_go_on, note
 from colorlib.cli.photographs import packed
 
 if TYPE_CHECKING:
@@ -20,7 +16,6 @@ if TYPE_CHECKING:
     from colorlib.data.catalogue import DataSet
 
 _ON_A_SHEET = 48
-_AT_MOST = 400  # of the last split: whose mean colours are written, and which are classified
 
 
 def data(
@@ -31,13 +26,6 @@ def data(
         Path | None, typer.Option(help="Write a contact sheet of 48 photos to this image.", **PATH)
     ] = None,
     size: Annotated[int, typer.Option(help="Side at which photos are measured.")] = 64,
-    classes: Annotated[
-        bool,
-        typer.Option("--classes", help="Also what an ImageNet classifier says of the test photos."),
-    ] = False,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the numbers here, too.", **PATH)
-    ] = None,
     skip_damaged: SkipDamaged = False,
 ) -> None:
     """List the data sets; or say what one holds: counts, colours, near-duplicates."""
@@ -45,16 +33,14 @@ def data(
     from colorlib import files
     from colorlib.data import breadth
     from colorlib.data.catalogue import find
-    from replication.records import rounded
 
     if name is None:
-        if sheet or json_file or classes:
-            raise ColorlibError("--sheet, --classes and --json need the name of a data set")
+        if sheet:
+            raise ColorlibError("--sheet needs the name of a data set")
         _print_catalogue(list(data_sets.data_sets().values()))
         return
-    for file in (sheet, json_file):
-        if file is not None and file.exists():
-            raise ColorlibError(f"{file} exists already and is not overwritten")
+    if sheet is not None and sheet.exists():
+        raise ColorlibError(f"{sheet} exists already and is not overwritten")
     known = find(name)
     if known is not None:
         _print_entry(known)
@@ -62,28 +48,11 @@ def data(
     if text := data_sets.left_out(name):
         note(text)
     with can_go_on():
-        photos = _photographs(name)
-        sizes = {split: (part, size) for split, part in photos.items()}
-        packs = packed(sizes, None, "cpu", skip_damaged)
-        for (split, part), pack in zip(photos.items(), packs, strict=True):
-            photos[split] = [photo for photo in part if photo not in pack.skipped]
-        splits = breadth.summary(dict(zip(photos, packs, strict=True)))
-        found: dict[str, Any] = {"data": name, "size": size, "splits": splits}
-        some = packs[-1].select(slice(_AT_MOST))
-        found["mean_colours"] = breadth.mean_colours(some).tolist()
-        if classes:
-            found["classes"] = _classes(list(photos.values())[-1][:_AT_MOST])
-    _print_splits(splits)
-    if classes:
-        print(
-            "classes      inception score {inception_score:.1f} on {photographs} photos; "
-            "spread of the embeddings {spread:.1f}".format(**found["classes"])
-        )
+        parts = {split: (part, size) for split, part in _photographs(name).items()}
+        packs = packed(parts, None, "cpu", skip_damaged)
+    _print_splits(breadth.summary(dict(zip(parts, packs, strict=True))))
     if sheet is not None:
-        files.save(_contact_sheet(photos), sheet)
-    if json_file is not None:
-        found |= {"colorlib": __version__, "commit": provenance.commit()}
-        files.write_text(json_file, as_json(rounded(found)))
+        files.save(_contact_sheet([photo for pack in packs for photo in pack.photos]), sheet)
 
 
 def _print_catalogue(entries: list["DataSet"]) -> None:
@@ -95,8 +64,7 @@ def _print_catalogue(entries: list["DataSet"]) -> None:
                           for split, width in (("train", 7), ("val", 6), ("test", 6)))
         here = "yes" if entry.root() else entry.cost() or "no"
         print(f"{entry.name:20}{numbers}  {here:14}  {entry.about}")
-    print("\nAlso torchvision:NAME for a data set of torchvision, such as "
-          "torchvision:Imagenette,size=160px;\na folder of photos; a text file that lists some. "
+    print("\nAlso a folder of photos; a text file that lists some. "
           "'colorlib data NAME' says more, and how to get it.")
 
 
@@ -133,25 +101,6 @@ def _photographs(name: str) -> dict[str, list["Photo"]]:
     return found
 
 
-def _classes(photos: Sequence["Photo"]) -> dict[str, float]:
-    """What a classifier makes of photographs, in gray as networks are given them."""
-    import torch
-    from tqdm import tqdm
-
-    from colorlib.base import devices
-    from colorlib.data import breadth
-    from colorlib.data.embeddings import embed
-    from colorlib.networks.priors import Prior
-
-    bar = partial(tqdm, desc="classifying", leave=False)
-    embeddings = torch.from_numpy(embed(photos, Prior(), devices.find("auto"), bar).copy())
-    return {
-        "photographs": len(photos),
-        "inception_score": breadth.inception_score(embeddings),
-        "spread": breadth.spread(embeddings),
-    }
-
-
 def _print_splits(splits: dict[str, dict[str, Any]]) -> None:
     titles = ("photos", "chroma", "near-gray", "mean a", "mean b", "spread", "duplicates")
     print(" " * 12 + "".join(f"{title:>11}" for title in titles))
@@ -165,8 +114,8 @@ def _print_splits(splits: dict[str, dict[str, Any]]) -> None:
           "a near-duplicate in train)")
 
 
-def _contact_sheet(photos: dict[str, list["Photo"]]) -> "Image.Image":
-    """Photographs from the beginning to the end of all, in the order of the splits."""
+def _contact_sheet(photos: list["Photo"]) -> "Image.Image":
+    """Photographs from the beginning to the end of all."""
     import numpy as np
     import torch
     from PIL import Image
@@ -174,8 +123,7 @@ def _contact_sheet(photos: dict[str, list["Photo"]]) -> "Image.Image":
 
     from colorlib import files
 
-    every = [photo.path for part in photos.values() for photo in part]
-    which = np.linspace(0, len(every) - 1, min(_ON_A_SHEET, len(every))).round().astype(int)
-    pixels, _ = files.squares(128, [every[i] for i in which])
+    which = np.linspace(0, len(photos) - 1, min(_ON_A_SHEET, len(photos))).round().astype(int)
+    pixels, _ = files.squares(128, [photos[i].path for i in which])
     grid = make_grid(torch.from_numpy(pixels).movedim(-1, 1), nrow=8, pad_value=255)
     return Image.fromarray(grid.movedim(0, -1).numpy())

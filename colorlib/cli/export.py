@@ -23,20 +23,16 @@ def export(
     The network alone: 'colorize' gives it photographs at their working size, takes the mean with
     the mirror image, and upsamples ab.
     """
-    from colorlib.files import user_path
     from colorlib.tool.export import export_onnx
 
-    out, given = user_path(out), zoo.load(weights)
+    given = zoo.load(weights)
     difference = export_onnx(given.model, out, **given.about)
-    length = given.model.config.embedding
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, working size {given.size}")
     print("    input L: (B, 1, H, W) in [-1, 1], H and W from 8 up")
-    if length:
-        print(f"    input embedding: (B, {length})")
+    if length := given.model.config.embedding:
+        print(
+            f"    input embedding: (B, {length}); the prior that computes it is not in the file, "
+            "and 'about' in its metadata says which it is"
+        )
     print("    output ab: (B, 2, H, W) in [-1, 1]")
     print(f"    checked: onnxruntime's ab differ from torch's by {difference:.1g} at most")
-    if length:
-        print(
-            "    The embedding has to be computed by the caller: the prior is not in the file, and "
-            "'about' in its metadata says which it is."
-        )

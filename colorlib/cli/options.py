@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, get_type_hints
 
@@ -11,11 +11,7 @@ import typer
 from colorlib.base.options import descriptions, one_of, values
 
 
-def from_fields(
-    parameter: str,
-    kind: type,
-    only: Collection[str] | None = None,
-) -> Callable[[Callable], Callable]:
+def from_fields(parameter: str, kind: type) -> Callable[[Callable], Callable]:
     """A decorator that gives a typer command an option for each field of a dataclass.
 
     Name, type and default of an option are the field's; its help is what
@@ -23,15 +19,12 @@ def from_fields(
 
     Args:
         parameter: the command's keyword parameter in whose place the options
-            come. The command gets the dataclass there; with `only`, a dict.
+            come. The command gets the dataclass there.
         kind: the dataclass.
-        only: the fields to take; all by default.
     """
     hints, described = get_type_hints(kind), descriptions(kind)
     options = []
     for field in fields(kind):
-        if only is not None and field.name not in only:
-            continue
         if field.default is MISSING:
             raise TypeError(f"{kind.__name__}.{field.name} has no default, which an option needs")
         choices = field.metadata.get("choices")
@@ -47,8 +40,8 @@ def from_fields(
     def decorate(command: Callable) -> Callable:
         @functools.wraps(command)
         def called(**given: Any) -> Any:
-            values = {option.name: given.pop(option.name) for option in options}
-            return command(**given, **{parameter: values if only else kind(**values)})
+            own = kind(**{option.name: given.pop(option.name) for option in options})
+            return command(**given, **{parameter: own})
 
         parameters: list[inspect.Parameter] = []
         for own in inspect.signature(command, eval_str=True).parameters.values():
@@ -62,12 +55,10 @@ def from_fields(
     return decorate
 
 
-def listed(kind: type, but: Collection[str] = ()) -> str:
+def listed(kind: type) -> str:
     """The fields of a dataclass with their values and descriptions, a paragraph each.
 
     Of a field that is no choice, the value is its default.
     """
     described, known = descriptions(kind), values(kind)
-    return "\n\n".join(
-        f"{name}={one_of(known[name])}: {described[name]}" for name in known if name not in but
-    )
+    return "\n\n".join(f"{name}={one_of(known[name])}: {described[name]}" for name in known)

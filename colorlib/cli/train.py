@@ -3,46 +3,40 @@
 import math
 import os
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from colorlib import __version__
-from colorlib.base import provenance
+from colorlib import data as data_sets
+from colorlib import metrics, training
+from colorlib.base import devices
 from colorlib.base.errors import ColorlibError
 from colorlib.base.options import assignments
 from colorlib.cli import options
 from colorlib.cli.common import PATH, Device, SkipDamaged, can_go_on, counted
 from colorlib.cli.photographs import (
-    fingerprint,
-    name_of,
     packed,
     say_how_divided,
     say_what_is_left_out,
     say_which_are_near_gray,
 )
-from colorlib.networks import PRESETS, Config
+from colorlib.data.fingerprints import name_of
+from colorlib.networks import PRESETS, Colorizer
 from colorlib.networks.config import PARTS
 from colorlib.networks.parts import Common
-from colorlib.networks.priors import Spec
+from colorlib.networks.priors import Prior, Spec
 from colorlib.tool import zoo
-from colorlib.training.settings import Settings
-
-if TYPE_CHECKING:
-    from colorlib.networks import Colorizer
-    from colorlib.networks.priors import Prior
-
+from colorlib.tool.weights import read_about
 
 _PARTS = "\n\n".join(
     f"{role}={name}\n\n{options.listed(part.Settings)}".rstrip()
     for role, parts in PARTS.items() if role != "attention"
     for name, part in parts.items()
 )
-FIELDS = f"""For --set, the network, with all values or the default:
+EPILOG = f"""For --set, the network, with all values or the default:
 
-{options.listed(Common, but=("width",))}
+{options.listed(Common)}
 
 attention={options.one_of((None, *PARTS["attention"]))}
 
@@ -63,8 +57,7 @@ def _fields_of(name: str, whose: str) -> Any:
     return typer.Option(name, metavar="NAME=VALUE", help=text)
 
 
-@options.from_fields("settings", Settings)
-@options.from_fields("network", Config, only=("width",))
+@options.from_fields("settings", training.Settings)
 def train(
     *,
     out: Annotated[
@@ -78,7 +71,6 @@ def train(
         str | None,
         typer.Option(metavar=options.one_of(PRESETS), help="The network; by default baseline."),
     ] = None,
-    network: dict[str, Any],
     change: Annotated[list[str], _fields_of("--set", "the network")] = [],  # noqa: B006
     prior: Annotated[list[str], _fields_of("--prior", "its global prior")] = [],  # noqa: B006
     init: Annotated[
@@ -89,7 +81,7 @@ def train(
         ),
     ] = None,
     size: Annotated[int, typer.Option(help="Side of the packed photographs.")] = 64,
-    settings: Settings,
+    settings: training.Settings,
     min_chroma: Annotated[
         float, typer.Option(help="Leave out training photos grayer than this, in Lab units.")
     ] = 0.0,
@@ -97,21 +89,10 @@ def train(
     device: Device = "auto",
 ) -> None:
     """Train a network and keep its metrics and weights in a run folder."""
-    from colorlib import data as data_sets
-    from colorlib import metrics, training
-    from colorlib.base import devices
-
     if not 0 <= min_chroma < math.inf:
         raise ColorlibError(f"--min-chroma must be a number from 0 up, not {min_chroma:g}")
     device = devices.find(device)
-    given = zoo.load(init) if init else None
-    changes = assignments(change)
-    if changes.get("width", network["width"]) != network["width"] != Config.width:
-        raise ColorlibError(
-            f"two widths are given: --width {network['width']:g}, --set width={changes['width']}"
-        )
-    changes = network | changes
-    model, its_prior = _network(given, preset, changes, assignments(prior), settings.seed)
+    model, its_prior = _network(init, preset, assignments(change), assignments(prior), settings)
     # Validation photographs are whole, of the size that training crops have.
     validation_size = size if settings.scale is None else settings.crop or size
     parts = {
@@ -132,68 +113,44 @@ def train(
         say_what_is_left_out(data)
         if min_chroma < data_sets.NEAR_GRAY:
             say_which_are_near_gray(photographs)
-    baselines = metrics.trivial_baselines(photographs, validation) if first else {}
     about = {
-        "preset": None if given and not preset else preset or "baseline",
-        "init": given.about if given else {},
-        "prior": _about_prior(its_prior) if its_prior else None,
+        "preset": None if init and not preset else preset or "baseline",
         "data": dict(Counter(map(name_of, data))),
-        "trained_on": fingerprint(photo for photos, _ in parts.values() for photo in photos),
-        "baselines": baselines,
-        "settings": asdict(settings),
-        "device": devices.device_name(device),
-        "colorlib": __version__,
-        "commit": provenance.commit(),
     }
     with can_go_on():
         training.fit(
-            model, photographs, validation, settings, out, device,
-            progress=True, about=about,
+            model, photographs, validation, settings, out, device, progress=True, about=about
         )
     if first:
-        _report_training(out / zoo.BEST, baselines)
+        _report(out / zoo.BEST)
         # A run that was finished without previews has none.
         if settings.preview and (out / training.PREVIEWS).exists():
             print(f"previews: {out / training.PREVIEWS}")
 
 
 def _network(
-    given: zoo.Pretrained | None,
+    init: str | None,
     preset: str | None,
     changes: dict[str, Any],
     prior: dict[str, Any],
-    seed: int,
-) -> tuple["Colorizer", "Prior | None"]:
+    settings: training.Settings,
+) -> tuple[Colorizer, Prior | None]:
     """What training starts from: the given weights as they are, or a fresh network."""
-    from colorlib.training.prepare import network, prior_for
-
+    given = zoo.load(init) if init else None
     if given is None or preset is not None:
         preset = preset or "baseline"
-        its_prior = prior_for(preset, **prior)
-        init = given.model if given else None
-        return network(preset, its_prior, seed, init, **changes), its_prior
-    if prior or changes not in ({"width": Config.width}, {"width": given.model.config.width}):
+        its_prior = training.prior_for(preset, **prior)
+        begin = given.model if given else None
+        return training.network(preset, its_prior, settings.seed, begin, **changes), its_prior
+    if prior or changes:
         raise ColorlibError("--init takes the network as it is; to change it, add --preset")
     return given.model, given.prior()
 
 
-def _about_prior(prior: "Prior") -> dict[str, Any]:
-    """With which prior a network is trained, to be made anew from any folder and then compared."""
-    from colorlib.files import user_path
-    from colorlib.networks import priors
-
-    fields = priors.describe(prior)
-    if fields["weights"]:
-        fields["weights"] = os.path.abspath(user_path(fields["weights"]))
-    return fields
-
-
-def _report_training(best: Path, baselines: dict[str, float]) -> None:
+def _report(best: Path) -> None:
     """The validation loss of the weights in a file beside those of the trivial baselines."""
-    from colorlib import metrics
-    from colorlib.tool.weights import read_about
-
     about = read_about(best)
-    for name, loss in (baselines | {f"network, epoch {about['epoch']}": about["val_loss"]}).items():
+    losses = about["baselines"] | {f"network, epoch {about['epoch']}": about["val_loss"]}
+    for name, loss in losses.items():
         print(f"{name:24} validation loss {loss:.5f}, {metrics.rmse_in_lab(loss):5.2f} Lab units")
     print(f"weights: {best}")

@@ -4,14 +4,13 @@ Paper, section 3.6. Each data set is divided, once and for all, into ``train``,
 ``val`` (validation: to choose when to stop) and ``test`` (to report).
 """
 
-from colorlib.data.cache import atomic_folder, cache_dir, data_dir
+from colorlib.data.arrays import Progress
+from colorlib.data.cache import data_dir
 from colorlib.data.catalogue import data_sets, names
 from colorlib.data.downloads import download
-from colorlib.data.embeddings import embed, made_on, pack
 from colorlib.data.folders import SPLITS, Photo, UnreadablePhotos
-from colorlib.data.packed import NEAR_GRAY, Packed, unreadable
-from colorlib.data.resident import Resident
-from colorlib.data.rows import Progress
+from colorlib.data.packed import NEAR_GRAY, Packed
+from colorlib.data.packing import embed, pack
 from colorlib.data.sources import division, everything, joined, left_out, photos
 
 __all__ = [
@@ -20,10 +19,7 @@ __all__ = [
     "Packed",
     "Photo",
     "Progress",
-    "Resident",
     "UnreadablePhotos",
-    "atomic_folder",
-    "cache_dir",
     "data_dir",
     "data_sets",
     "division",
@@ -32,9 +28,7 @@ __all__ = [
     "everything",
     "joined",
     "left_out",
-    "made_on",
     "names",
     "pack",
     "photos",
-    "unreadable",
 ]

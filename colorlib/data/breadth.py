@@ -1,4 +1,4 @@
-"""How varied photographs are: their colours, what a classifier names, and near-duplicates."""
+"""How varied photographs are: their colours, and near-duplicates."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,21 +22,6 @@ def spread(points: Tensor) -> float:
     """The root mean squared distance of points (N, D) from their mean, in their units."""
     points = points.double()
     return (points - points.mean(0)).pow(2).sum(1).mean().sqrt().item()
-
-
-def inception_score(logits: Tensor) -> float:
-    """How many kinds of photographs a classifier tells apart (Salimans et al. 2016).
-
-    The exponential of the mean divergence of a photograph's probabilities from
-    the mean of all: k if each of k classes is named equally often and for
-    sure, 1 if the answer is always the same, however unsure. At most N.
-
-    Args:
-        logits: (N, classes).
-    """
-    probability = logits.double().softmax(1)
-    entropy = torch.special.entr(probability).sum(1).mean()
-    return (torch.special.entr(probability.mean(0)).sum() - entropy).exp().item()
 
 
 def difference_hash(photographs: Packed) -> Tensor:

@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -13,9 +13,8 @@ from pathlib import Path
 
 from colorlib.base.errors import ColorlibError, NotHere
 from colorlib.base.tables import table
-from colorlib.data import hashes
 from colorlib.data.cache import cache_dir, data_dir
-from colorlib.data.folders import SPLITS, Photo, folder_splits, layout, some_of
+from colorlib.data.folders import SPLITS, Photo, folder_splits, hash_of, layout, some_of
 
 
 @dataclass(frozen=True)
@@ -109,10 +108,6 @@ class DataSet:
         found = Counter(row["split"] for row in self.files())
         return {split: found[split] for split in SPLITS}
 
-    def photos(self, split: str) -> list[Photo]:
-        """The photographs of a split; see `colorlib.data.photos`."""
-        return self.photos_of([split])[split]
-
     def photos_of(self, splits: Sequence[str]) -> dict[str, list[Photo]]:
         """The photographs of some splits; each file is read once.
 
@@ -123,28 +118,27 @@ class DataSet:
         root = self.root()
         if root is None:
             raise NotHere(f"the photographs of {self.name} are not here: {self.how_to_get()}")
-        with hashes.remembered() as hash_of:
-            if self.by_md5:
-                return {split: self._by_rule(root, split, hash_of) for split in splits}
-            if self.splits is not None:
-                return self._by_table(root, splits, hash_of)
+        if self.by_md5:
+            return {split: self._by_rule(root, split) for split in splits}
+        if self.splits is not None:
+            return self._by_table(root, splits)
         return folder_splits(layout(root), splits)
 
-    def _by_table(
-        self, root: Path, splits: Sequence[str], hash_of: Callable[[Path], str]
-    ) -> dict[str, list[Photo]]:
+    def _by_table(self, root: Path, splits: Sequence[str]) -> dict[str, list[Photo]]:
         found: dict[str, list[Photo]] = {split: [] for split in splits}
         wrong: dict[str, str] = {}  # file -> why, in a sentence
         for row in self.files():
-            if row["split"] in found:
-                path = self.path(root, row["file"], row["split"])
-                try:
-                    sha256 = _there(path, hash_of)
-                    if self.verified and not sha256.startswith(row["sha256"]):
-                        raise ColorlibError(f"{path} differs from the published file")
-                    found[row["split"]].append(Photo(row["file"], path, sha256))
-                except ColorlibError as error:
-                    wrong[row["file"]] = str(error)
+            if row["split"] not in found:
+                continue
+            path = self.path(root, row["file"], row["split"])
+            try:
+                sha256 = hash_of(path)
+            except ColorlibError as error:
+                wrong[row["file"]] = str(error)
+                continue
+            if self.verified and not sha256.startswith(row["sha256"]):
+                wrong[row["file"]] = f"{path} differs from the published file"
+            found[row["split"]].append(Photo(row["file"], path, sha256))
         if wrong:
             sentence = next(iter(wrong.values()))
             if len(wrong) > 1:
@@ -153,16 +147,14 @@ class DataSet:
             raise self._fault(root, sentence)
         return found
 
-    def _by_rule(
-        self, root: Path, split: str, hash_of: Callable[[Path], str]
-    ) -> list[Photo]:
+    def _by_rule(self, root: Path, split: str) -> list[Photo]:
         rule, folder = self.by_md5[split], self.path(root, "", split)
         try:
             files = rule.order(os.listdir(folder))
         except OSError as error:
             why = error.strerror or error
             raise self._fault(root, f"{folder} cannot be read ({why})") from error
-        photos = [Photo(file, folder / file, _there(folder / file, hash_of)) for file in files]
+        photos = [Photo(file, folder / file, hash_of(folder / file)) for file in files]
         digest = hashlib.sha256(b"".join(bytes.fromhex(photo.sha256) for photo in photos))
         if len(photos) != rule.count or digest.hexdigest() != rule.digest:
             count = f" ({len(photos)}, not {rule.count})" if len(photos) != rule.count else ""
@@ -194,29 +186,21 @@ class DataSet:
                 for split, rule in self.by_md5.items()
                 for file, name in rule.chosen(members).items()
             }
-            if len(found) != sum(rule.count for rule in self.by_md5.values()):
-                raise ColorlibError(
-                    f"the archive lacks photographs of {self.name}: "
-                    "it is not the published collection"
-                )
-            return found
-        known = {self._key(name): name for name in members}
-        found, lacking = {}, []
-        for row in self.files():
-            name = known.get(self._name_in_archive(row["file"]))
-            if name is None:
-                lacking.append(row["file"])
-            else:
-                found[row["split"], row["file"]] = name
-        if lacking:
+            lacking = sum(rule.count for rule in self.by_md5.values()) - len(found)
+            names = [f"{lacking} photographs"] if lacking else []
+        else:
+            known = {name if self.published else Path(name).name: name for name in members}
+            places = {(row["split"], row["file"]): row["file"] for row in self.files()}
+            there = {place: known.get(self._name_in_archive(file))
+                     for place, file in places.items()}
+            found = {place: name for place, name in there.items() if name is not None}
+            names = [file for place, file in places.items() if place not in found]
+        if names:
             raise ColorlibError(
-                f"the archive lacks {some_of(lacking)}: it is not the published collection"
+                f"the archive lacks {some_of(names)} of {self.name}: "
+                "it is not the published collection"
             )
         return found
-
-    def _key(self, member: str) -> str:
-        """By what of its name a file in the archive is known: all, or the last part."""
-        return member if self.published else Path(member).name
 
     def _name_in_archive(self, file: str) -> str:
         name = _expanded(self.published, file) if self.published else file
@@ -242,13 +226,6 @@ def _expanded(published: Sequence[str], file: str) -> str | None:
     pattern, template = published
     match = re.fullmatch(pattern, file)
     return match and match.expand(template)
-
-
-def _there(path: Path, hash_of: Callable[[Path], str]) -> str:
-    """SHA-256 of a file that must be there."""
-    if not os.path.isfile(path):
-        raise ColorlibError(f"{path} is missing")
-    return hash_of(path)
 
 
 @cache

@@ -11,14 +11,15 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import requests
-
 from colorlib.base.errors import ColorlibError
-from colorlib.data import torchvision_sets
 from colorlib.data.cache import atomic_folder, cache_dir
 from colorlib.data.catalogue import DataSet, data_sets, find
 from colorlib.data.folders import SPLITS
 from colorlib.files import user_path
+
+_DAMAGED = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError
+)
 
 
 def download(name: str, url: str | None = None, progress: bool = True) -> Path:
@@ -28,7 +29,7 @@ def download(name: str, url: str | None = None, progress: bool = True) -> Path:
     when it is complete, or not at all; a failed call can simply be repeated.
 
     Args:
-        name: such as ``open-country``; or ``torchvision:`` and one of torchvision's data sets.
+        name: such as ``open-country``.
         url: the archive, by its address or as a file; by default the published one.
         progress: show a progress bar.
 
@@ -40,61 +41,45 @@ def download(name: str, url: str | None = None, progress: bool = True) -> Path:
             network, an incomplete transfer, an archive that is damaged, differs from the
             published one or does not hold the published files; a folder that does not.
     """
-    if torchvision_sets.is_one(name):
-        return torchvision_sets.find(name).download(progress)
     data_set = find(name) if isinstance(name, str) else None
     if data_set is None or data_set.url is None:
         known = ", ".join(name for name, entry in data_sets().items() if entry.url)
-        raise ColorlibError(
-            f"cannot download {str(name)!r}; there is {known}, and torchvision:NAME"
-        )
+        raise ColorlibError(f"cannot download {str(name)!r}; there is {known}")
     if folder := data_set.root():
         data_set.photos_of(SPLITS)  # a folder of that name may hold something else
         return folder
     folder = cache_dir() / data_set.folder
-    url = url or data_set.url
     with atomic_folder(folder) as partial:
-        file = user_path(url)
-        archive = file if os.path.isfile(file) else _fetch(url, partial.parent, progress)
-        _verify(archive, url, data_set)
+        archive = _archive(url or data_set.url, data_set, partial.parent, progress)
         _extract(archive, data_set, partial)
     return folder
 
 
-def _fetch(url: str, folder: Path, progress: bool) -> Path:
+def _archive(url: str, data_set: DataSet, folder: Path, progress: bool) -> Path:
+    """The archive, fetched if it is no file, and compared with its published checksum."""
     import pooch  # here: it brings a progress bar that writes a warning into notebooks
 
-    pooch.get_logger().setLevel("WARNING")  # the archive is verified afterwards
-    try:
-        return Path(
-            pooch.retrieve(
+    pooch.get_logger().setLevel("WARNING")
+    file = user_path(url)
+    if not os.path.isfile(file):
+        try:
+            fetched = pooch.retrieve(
                 url, known_hash=None, fname="archive", path=folder, progressbar=progress
             )
-        )
-    except (requests.ConnectionError, requests.Timeout) as error:
-        raise ColorlibError(f"cannot reach {url}: check the network and try again") from error
-    except requests.HTTPError as error:
-        status = getattr(error.response, "status_code", "no answer")
-        raise ColorlibError(f"{url} could not be had ({status})") from error
-    except requests.RequestException as error:
-        raise ColorlibError(f"the download of {url} broke off: try again") from error
-    except ValueError as error:
-        raise ColorlibError(f"{url} is no address from which files can be fetched") from error
-    except ftplib.all_errors as error:
-        raise ColorlibError(f"{url} could not be had ({error})") from error
-
-
-def _verify(archive: Path, url: str, data_set: DataSet) -> None:
-    """Compare the archive with its published checksum, if there is one."""
-    if data_set.checksum is None:
-        return
-    algorithm, _, digest = data_set.checksum.partition(":")
-    with open(archive, "rb") as file:
-        if hashlib.file_digest(file, algorithm).hexdigest() != digest:
+        except (OSError, EOFError, ValueError, ftplib.Error) as error:  # requests' are OSErrors
+            answer = getattr(error, "response", None)
+            why = f" ({answer.status_code})" if answer is not None else ""
             raise ColorlibError(
-                f"{url} differs from the published archive of {data_set.name} ({algorithm} "
-                f"{digest}): try again, or give another address"
-            )
+                f"{url} could not be had{why}: check the address and the network, and try again"
+            ) from error
+        file = Path(fetched)
+    algorithm, _, digest = (data_set.checksum or "").partition(":")
+    if digest and pooch.file_hash(str(file), alg=algorithm) != digest:
+        raise ColorlibError(
+            f"{url} differs from the published archive of {data_set.name} ({algorithm} "
+            f"{digest}): try again, or give another address"
+        )
+    return file
 
 
 def _extract(archive: Path, data_set: DataSet, folder: Path) -> None:
@@ -111,9 +96,7 @@ def _extract(archive: Path, data_set: DataSet, folder: Path) -> None:
                 path = data_set.path(folder, file, split)
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(content)
-    except (
-        zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError
-    ) as error:
+    except _DAMAGED as error:
         raise ColorlibError("the downloaded archive is damaged: try again") from error
 
 

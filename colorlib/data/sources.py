@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from colorlib.base.errors import ColorlibError, NotHere
-from colorlib.data import torchvision_sets
 from colorlib.data.cache import data_dir
 from colorlib.data.catalogue import DataSet, find
 from colorlib.data.folders import (
+    BEFORE,
     SPLITS,
     Layout,
     Photo,
@@ -20,13 +20,12 @@ from colorlib.data.folders import (
     layout,
     listed,
 )
-from colorlib.data.torchvision_sets import TorchvisionSet
 from colorlib.files import user_path
 
 Source = str | os.PathLike[str]
-"""The name of a data set (`names`), ``torchvision:`` and the name of one of torchvision's, a
-folder, or a text file that lists photographs. A `Path`, and a string with a slash, such as
-``./samples``, is always a folder or file; a leading ``~`` is the home folder."""
+"""The name of a data set (`names`), a folder, or a text file that lists photographs. A `Path`, and
+a string with a slash, such as ``./samples``, is always a folder or file; a leading ``~`` is the
+home folder."""
 
 _LISTS = (".txt", ".lst", ".list")
 
@@ -39,15 +38,12 @@ def photos(data: Source, split: str) -> list[Photo]:
             ``COLORLIB_DATA`` and among what `download` has fetched; or a
             folder, by its path or by its name in ``COLORLIB_DATA``. A `Path`,
             and a string with a slash such as ``./samples``, is always a folder. Or a text file
-            (.txt) that lists photographs, one path a line. Or a data set of
-            torchvision, such as ``torchvision:Imagenette,size=160px``, which is
-            downloaded if it is not here.
+            (.txt) that lists photographs, one path a line.
         split: ``train``, ``val`` (validation) or ``test``.
 
     A folder may hold a folder for each split: ``train`` or ``training``;
     ``val``, ``valid``, ``validation`` or ``dev``; ``test`` or ``testing``;
-    capitals do not matter, and ``set`` and a number may follow. Further down, such
-    folders count if two of them lie side by side. Without one for
+    capitals do not matter, and ``set`` and a number may follow. Without one for
     training, all that is in none of the others is trained on. A validation or
     test split that is missing is a tenth of the training photographs, in
     the order of their SHA-256, so that names and dates do not matter. A file
@@ -56,11 +52,10 @@ def photos(data: Source, split: str) -> list[Photo]:
     Raises:
         NotHere: no such data set or folder.
         ColorlibError: no such split; a file that differs from the published
-            one; too few photographs; a folder whose split folders cannot be told apart.
+            one; too few photographs; a folder with two folders for one split.
         UnreadablePhotos: some files of a folder cannot be read.
     """
-    _check_split(split)
-    return _splits(_resolve(data), [split])[split]
+    return _splits(_resolve(data), [_known(split)])[split]
 
 
 def everything(data: Source) -> tuple[list[Photo], str | None]:
@@ -76,7 +71,7 @@ def everything(data: Source) -> tuple[list[Photo], str | None]:
     """
     source = _resolve(data)
     if isinstance(source, DataSet):
-        return source.photos("test"), "test"
+        return source.photos_of(["test"])["test"], "test"
     return everything_in(_layout(source))
 
 
@@ -93,25 +88,18 @@ def joined(data: Sequence[Source], split: str) -> list[Photo]:
     Raises:
         ColorlibError: as for `photos`.
     """
-    _check_split(split)
     sources = list(map(_resolve, data))
     keys = [os.path.realpath(source) if isinstance(source, Path) else str(source)
             for source in sources]
     different = dict(zip(keys, sources, strict=True))
-    before = {"train": ["val", "test"], "val": ["test"], "test": []}[split]
-    if len(different) < 2:
-        before = []
+    before = BEFORE[_known(split)] if len(different) > 1 else ()
     parts = {key: _splits(source, [split, *before]) for key, source in different.items()}
     known = {photo.sha256 for part in parts.values() for name in before for photo in part[name]}
     return [photo for key in keys for photo in parts[key][split] if photo.sha256 not in known]
 
 
 def left_out(data: Source) -> str | None:
-    """What of a folder is in none of its splits and why, in one line; None if nothing.
-
-    As in "left out: 2 files that are no images (.txt 2), 3 photographs outside
-    train/ and val/". A data set with published splits is no such folder.
-    """
+    """What of a folder is in none of its splits and why, in one line; None if nothing."""
     source = _as_divided(_resolve(data))
     return None if isinstance(source, DataSet) else describe_left_out(_layout(source))
 
@@ -122,85 +110,78 @@ def division(data: Source) -> str:
     return source.division if isinstance(source, DataSet) else describe(_layout(source))
 
 
-def _as_divided(source: DataSet | TorchvisionSet | Path) -> DataSet | TorchvisionSet | Path:
+def _as_divided(source: DataSet | Path) -> DataSet | Path:
     """A data set that is divided as any folder is, as that folder."""
     if isinstance(source, DataSet) and not (source.splits or source.by_md5):
         return source.root() or source
     return source
 
 
-def _layout(source: TorchvisionSet | Path) -> Layout:
-    if isinstance(source, TorchvisionSet):
-        return source.layout()
+def _layout(source: Path) -> Layout:
     return listed(source) if os.path.isfile(source) else layout(source)
 
 
-def _splits(
-    source: DataSet | TorchvisionSet | Path, splits: Sequence[str]
-) -> dict[str, list[Photo]]:
+def _splits(source: DataSet | Path, splits: Sequence[str]) -> dict[str, list[Photo]]:
     """The photographs of some splits; each file is read once."""
     if isinstance(source, DataSet):
         return source.photos_of(splits)
     return folder_splits(_layout(source), splits)
 
 
-def _check_split(split: str) -> None:
+def _known(split: str) -> str:
     if split not in SPLITS:
         raise ColorlibError(f"no split named {split!r}; there is {', '.join(SPLITS)}")
+    return split
 
 
-def _resolve(data: Source) -> DataSet | TorchvisionSet | Path:
+def _resolve(data: Source) -> DataSet | Path:
     """The data set of that name, or else the folder or list; a warning if both are there."""
-    if torchvision_sets.is_one(data):
-        return torchvision_sets.find(str(data))
     path = user_path(os.fspath(data))
     known = find(data) if isinstance(data, str) else None
-    folders = [path] if str(data) else []
-    root = data_dir()
-    inside = isinstance(data, str) and not data.startswith((".", "~")) and not path.is_absolute()
-    if inside and root is not None and data:
-        folders.append(root / path)
-    there = [folder for folder in folders if os.path.isdir(folder)]
+    places, root = [path] if str(data) else [], data_dir()
+    is_name = isinstance(data, str) and not data.startswith((".", "~")) and not path.is_absolute()
+    if is_name and root is not None and data:
+        places.append(root / path)
+    folders = [place for place in places if os.path.isdir(place)]
+    found: DataSet | Path
     if known is not None:
-        taken = known.root()
-        others = [folder for folder in there if taken is None or not _same(folder, taken)]
-        if others:
+        found, taken = known, known.root()
+    elif folders:
+        found = taken = folders[0]
+    else:
+        return _list_file(data, path, places)
+    for other in folders:
+        if taken is None or not os.path.samefile(other, taken):
+            what = "data set of that name" if known else f"folder {_as_path(folders[0])}"
             warnings.warn(
-                f"{data!r} is taken for the data set of that name: "
-                f"write {_as_path(others[0])} for the folder",
+                f"{data!r} is taken for the {what}: write {_as_path(other)} for that folder",
                 stacklevel=3,
             )
-        return known
-    if not there:
-        for file in folders:
-            if os.path.isfile(file) and file.suffix.lower() in _LISTS:
-                return file
-        if os.path.isfile(path):
-            raise NotHere(
-                f"{path} is a file, neither a folder of photographs nor a list of them (.txt)"
-            )
-        if not isinstance(data, str) or os.sep in data:
-            raise NotHere(f"there is no folder {path}")
-        raise NotHere(
-            f"no data set or folder named {data!r}: 'colorlib data' lists the data sets, such as "
-            "samples, and a folder is named by its path or by its name in COLORLIB_DATA"
-        )
-    if len(there) > 1 and not _same(*there):
-        warnings.warn(
-            f"{data!r} is taken for the folder {_as_path(there[0])}: write {there[1]} for the "
-            "one in COLORLIB_DATA",
-            stacklevel=3,
-        )
-    return there[0]
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return os.path.samefile(one, other)
-    except OSError:
-        return False
+            break
+    return found
 
 
 def _as_path(folder: Path) -> str:
     """A folder written so that it cannot be a name."""
     return str(folder) if folder.is_absolute() else f"./{folder}"
+
+
+def _list_file(data: Source, path: Path, places: list[Path]) -> Path:
+    """The text file that is meant.
+
+    Raises:
+        NotHere: there is none.
+    """
+    for file in places:
+        if os.path.isfile(file) and file.suffix.lower() in _LISTS:
+            return file
+    if os.path.isfile(path):
+        raise NotHere(
+            f"{path} is a file, neither a folder of photographs nor a list of them (.txt)"
+        )
+    if not isinstance(data, str) or os.sep in data:
+        raise NotHere(f"there is no folder {path}")
+    raise NotHere(
+        f"no data set or folder named {data!r}: 'colorlib data' lists the data sets, such as "
+        "samples, and a folder is named by its path or by its name in COLORLIB_DATA"
+    )

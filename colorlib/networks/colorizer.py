@@ -10,6 +10,8 @@ al., arXiv 1712.03400), on which it builds (sections 3.4, 3.5), with attention.
 Xavier initialisation in the decoder is section 4.1.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -34,6 +36,9 @@ class Colorizer(nn.Module):
         initialise: draw the first weights, or take pretrained ones; False where
             others will take their place.
 
+    Attributes:
+        about: what its weights say of how they were trained (`training.record`); {} for first ones.
+
     Args of the call:
         given: `Inputs` of B photographs; L alone, (B, 1, H, W) in [-1, 1], for a network
             without a prior. Any H and W from 8 up.
@@ -54,6 +59,7 @@ class Colorizer(nn.Module):
     def __init__(self, config: Config, initialise: bool = True):
         super().__init__()
         self.config, own = config, config.settings
+        self.about: dict[str, Any] = {}
         # These three first: from one seed, variants in which they are alike draw the same.
         self.encoder = ENCODERS[config.encoder](own["encoder"], config)
         self.decoder = DECODERS[config.decoder](self.encoder, own["decoder"], config)
@@ -194,3 +200,4 @@ def transfer(source: Colorizer, model: Colorizer) -> None:
             getattr(model, part).load_state_dict(getattr(source, part).state_dict())
         except RuntimeError as error:
             raise ColorlibError(f"the weights to start from have another {part}") from error
+    model.about = source.about

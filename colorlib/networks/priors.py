@@ -8,6 +8,7 @@ colours, it would give the answer away.
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -122,8 +123,13 @@ class Prior(nn.Module):
 
 
 def describe(prior: Prior) -> dict[str, Any]:
-    """What records and weights say of a prior: its `Spec`, and its key as "sha256"."""
-    return asdict(prior.spec) | {"sha256": prior.key}
+    """What records and weights say of a prior: its `Spec`, and its key as "sha256".
+
+    A file of weights has its absolute path, so that the prior can be made anew from any folder.
+    """
+    file = prior.spec.weights
+    own = {"weights": file and os.path.abspath(os.path.expanduser(file)), "sha256": prior.key}
+    return asdict(prior.spec) | own
 
 
 def classes(logits: Tensor, top: int = 3) -> list[list[tuple[str, float]]]:

@@ -23,13 +23,13 @@ def save_weights(model: Colorizer, path: Path | str, half: bool = False, **about
         path: where to; an existing file is replaced.
         half: store parameters as float16, half the size; running statistics
             of batch normalisation stay float32.
-        about: anything JSON can say about the weights, such as the photo size
-            they were trained at; `read_about` gives it back.
+        about: anything JSON can say about the weights, such as the photo size they were
+            trained at, besides what the network's own `about` says; `read_about` gives it back.
 
     Raises:
         ColorlibError: it cannot be written, for example since the disk is full.
     """
-    tensors, metadata = snapshot(model, half, **about)
+    tensors, metadata = snapshot(model, half, **model.about | about)
     write_tensors(tensors, path, metadata)
 
 
@@ -78,6 +78,7 @@ def load_weights(path: Path | str, **changes: float) -> Colorizer:
                                for name, t in current_names(tensors).items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ColorlibError(f"{path} does not fit this version of colorlib") from error
+    model.about = json.loads(metadata["about"])
     return model.eval()
 
 

@@ -13,13 +13,10 @@ import torch
 from torch import Tensor
 
 from colorlib import lab
-from colorlib.data import Packed, Resident
+from colorlib.data import Packed
 from colorlib.networks import Inputs
 from colorlib.training.processes import ALONE, Processes
 from colorlib.training.settings import Settings
-
-Photographs = Packed | Resident
-"""On disk, or in the memory of a device."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def draw(photographs: int, size: int, settings: Settings, epoch: int) -> Visits:
 
 
 def batches(
-    train: Photographs,
+    train: Packed,
     settings: Settings,
     epoch: int,
     device: str | torch.device = "cpu",
@@ -145,7 +142,7 @@ def _window(size: int, settings: Settings, random: np.random.Generator) -> tuple
 
 
 def _prepared(
-    train: Photographs, visits: Visits, settings: Settings, device: str | torch.device
+    train: Packed, visits: Visits, settings: Settings, device: str | torch.device
 ) -> tuple[Inputs, Tensor]:
     """What a network is given for some visits, and the ab that it should predict."""
     rgb = train.rgb(visits.positions).to(device)  # (B, 3, S, S)

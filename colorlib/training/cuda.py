@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from colorlib.base.devices import free_memory
+from colorlib.data import Packed
 from colorlib.networks import Inputs
-from colorlib.training.augment import Photographs
 
 OPTIMIZER_OPTIONS = {
     "adam": {"fused": True, "capturable": True},
@@ -26,7 +26,7 @@ OPTIMIZER_OPTIONS = {
 """With which options of torch's a CUDA graph can hold an optimizer, by its name."""
 
 
-def resident(photographs: Photographs, device: torch.device) -> Photographs:
+def resident(photographs: Packed, device: torch.device) -> Packed:
     """Photographs in a GPU's memory, unless they need more than half of what is free."""
     if device.type == "cpu" or photographs.nbytes > free_memory(device) / 2:
         return photographs

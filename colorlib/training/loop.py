@@ -25,10 +25,11 @@ from colorlib.base.errors import ColorlibError
 from colorlib.data import Packed
 from colorlib.networks import Colorizer, Inputs
 from colorlib.training import cuda
-from colorlib.training.augment import Photographs, batch_bounds, batches
+from colorlib.training.augment import batch_bounds, batches
 from colorlib.training.checkpoints import COLUMNS, RunFolder, State, describe
 from colorlib.training.previews import write_preview
 from colorlib.training.processes import Processes
+from colorlib.training.record import record
 from colorlib.training.settings import Settings
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -79,7 +80,7 @@ def fit(
             they share.
         device: "cpu", "cuda", ...
         progress: show a progress bar.
-        about: what else the best weights should say about themselves.
+        about: what the best weights should say about themselves besides what `record` finds.
 
     Returns:
         One dict an epoch with the keys `COLUMNS`. `train_loss` is the head's
@@ -112,8 +113,10 @@ def fit(
             writes = folder if processes.first else None
             if writes:  # one killed in between may have written a row more
                 writes.write_metrics(state.history)
+            said = record(model, train, val, settings, device) if writes else {}
+            model.about = said | (about or {})
             loop = _Loop(state, cuda.resident(train, device), settings, device, processes)
-            _train(loop, cuda.resident(val, device), writes, progress, about or {})
+            _train(loop, cuda.resident(val, device), writes, progress, model.about)
     if state.average is not None:
         model.load_state_dict(state.average.module.state_dict())
     return state.history
@@ -125,7 +128,7 @@ class _Loop:
     def __init__(
         self,
         state: State,
-        train: Photographs,
+        train: Packed,
         settings: Settings,
         device: torch.device,
         processes: Processes,
@@ -139,7 +142,7 @@ class _Loop:
         if device.type == "cuda" and processes.count == 1:
             self.step = cuda.Graphed(self.step)
 
-    def epoch(self, number: int, val: Photographs) -> dict[str, float]:
+    def epoch(self, number: int, val: Packed) -> dict[str, float]:
         """One pass over the photographs, and the validation loss after it."""
         settings, state = self.settings, self.state
         rate = _learning_rate(settings, number)
@@ -155,7 +158,7 @@ class _Loop:
 
 def _train(
     loop: _Loop,
-    val: Photographs,
+    val: Packed,
     folder: RunFolder | None,
     progress: bool,
     about: dict[str, Any],
@@ -231,7 +234,7 @@ def train_epoch(
 @torch.no_grad()
 def evaluate(
     model: Colorizer,
-    photographs: Photographs,
+    photographs: Packed,
     batch_size: int = 16,
     device: str | torch.device = "cpu",
     bf16: bool = False,

@@ -9,8 +9,8 @@ from PIL import Image
 
 from colorlib import files, lab
 from colorlib.base.errors import ColorlibError
+from colorlib.data import Packed
 from colorlib.networks import Colorizer
-from colorlib.training.augment import Photographs
 
 PREVIEWS = "previews"
 """Of a run folder: ``epoch-0010.jpg`` and so on (`Settings.preview`)."""
@@ -24,7 +24,7 @@ def write_preview(
     run: Path,
     epoch: int,
     model: Colorizer,
-    photographs: Photographs,
+    photographs: Packed,
     device: str | torch.device = "cpu",
     bf16: bool = False,
 ) -> None:
