@@ -73,6 +73,7 @@ def show_warnings_as_notes() -> None:
             shown.add(text)
             note(text)
 
+    warnings.filterwarnings("always", module="colorlib")
     warnings.showwarning = show
 
 

@@ -142,7 +142,7 @@ def _network(
         its_prior = training.prior_for(preset, **prior)
         begin = given.model if given else None
         return training.network(preset, its_prior, settings.seed, begin, **changes), its_prior
-    if prior or changes:
+    if prior or not changes.items() <= given.model.config.flat().items():
         raise ColorlibError("--init takes the network as it is; to change it, add --preset")
     return given.model, given.prior()
 
