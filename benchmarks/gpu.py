@@ -196,8 +196,8 @@ def packed_results(out: Path) -> int:
     """Write results-00, ...: pieces of one tar.gz with the runs that are done; how many."""
     whole = out / "results.tar.gz"
     with tarfile.open(whole, "w:gz") as tar:
-        for file in sorted((out / "results").rglob("run.json")):
-            tar.add(file.parent, file.parent.relative_to(out))
+        for file in sorted((out / "results").glob("*/[!.]*")):
+            tar.add(file, file.relative_to(out))
     count = split(whole, PIECE, out / "results")
     whole.unlink()
     return count

@@ -20,6 +20,9 @@ TRIVIAL = {"gray": "baseline", "mean-colour": "baseline", "nearest-colour": "fus
 """Rows without a network, the trivial baselines, which have no seeds -> whose prior they use."""
 
 
+RUNS = "runs.jsonl"  # of a scale: a line for each run that is done (`records`)
+
+
 def declared() -> dict:
     """The contents of ``matrix.toml``; not to be changed."""
     return table("replication/matrix.toml")
@@ -78,13 +81,14 @@ class Run:
     def _seed(self) -> str:
         return "any" if self.seed is None else str(self.seed)
 
-    def folder(self, results: Path | str) -> Path:
-        """Where its files lie."""
-        return user_path(results) / self.scale / self.data / self.variant / self._seed
+    def folder(self, work: Path | str) -> Path:
+        """Where its checkpoints lie until it is done."""
+        return user_path(work) / self.scale / self.data / self.variant / self._seed
 
     def done(self, results: Path | str) -> bool:
-        """Whether its files are there; the last one written tells."""
-        return (self.folder(results) / "run.json").is_file()
+        """Whether it is recorded."""
+        runs = user_path(results) / self.scale / RUNS
+        return runs.is_file() and f'"run": "{self}"' in runs.read_text(encoding="utf-8")
 
     @cached_property
     def plan(self) -> Plan:

@@ -1,36 +1,36 @@
-"""What a run leaves: small, comparable text files.
+"""The recorded runs: what each has found, in three files for each scale.
 
-``results/SCALE/DATA/VARIANT/SEED/`` holds
+``results/SCALE/`` holds
 
-- ``metrics.csv``: losses, one row for each epoch (`training.fit`); NaN from
-  where a run diverged;
-- ``scores.csv``: every metric of every test photograph, as predicted with the
-  weights of the epoch with the lowest validation loss;
-- ``elsewhere.csv``, of a row of the comparison: the same test photographs
-  mirrored and upside down, and the test photographs of other data sets;
-  Tables of a scale that is `compact` have four significant figures, and names
-  in ``elsewhere.csv`` only where they are not those of ``scores.csv``;
-- ``predicted.jpg``, with the first seed: `PREDICTED` of the test photographs;
-- ``run.json``: configuration, seed, hashes of the photographs with the prior's
-  embeddings of them, versions, commit, device, wall time; other data sets that
-  the machine did not have are named under "not here".
+- ``runs.jsonl``: a line for each run, sorted: configuration, seed, hashes of the photographs
+  with the prior's embeddings of them, versions, commit, device, wall time. It is written last:
+  a run without its line is not done, whatever the other files hold of it;
+- ``values.csv.bz2``: rows of run, where, what, and the values. Where "training": losses, a value
+  for each epoch, NaN from where a run diverged. Where "test": names ("photo") and every metric of
+  the test photographs, by the weights with the lowest validation loss. Of rows of the comparison
+  also "mirrored", "upside-down" and the test photographs of other data sets, by name;
+- ``pictures.zip``: JPEGs, of a run with the first seed ``DATA/VARIANT/SEED.jpg``, six predictions
+  beside each other; for each of their photographs ``DATA/photographs/NAME.jpg``, gray above colour.
 """
 
+import bz2
 import csv
+import io
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 from PIL import Image
 from torch import Tensor
 
-from colorlib import files, lab, training
-from replication.matrix import Run
+from colorlib import files, lab
+from colorlib.base.errors import ColorlibError
+from replication.matrix import RUNS, Run
 
 _HERE = Path(__file__).parent
 RESULTS = next(
@@ -40,126 +40,38 @@ RESULTS = next(
 """The recorded runs: in a checkout ``results/``, in an installed package its copy."""
 
 PREDICTED = ("first", "middle", "last", "best", "median", "worst")
-"""The test photographs of ``predicted.jpg``, a column each: three by their place
-in the list, three by their ab-MSE; from above gray, predicted, the photograph."""
+"""The test photographs of ``pictures.zip``: three by their place in the list, three by ab-MSE."""
 
-
-def write(
-    folder: Path,
-    facts: dict,
-    names: Sequence[str],
-    scores: Mapping[str, Sequence[float]],
-    history: Sequence[Mapping[str, float]] | None = None,
-    compact: bool = False,
-) -> None:
-    """Write the tables of a run, `run.json` last.
-
-    Args:
-        folder: the run's.
-        facts: what ``run.json`` says.
-        names: of the test photographs.
-        scores: metric -> one value a test photograph.
-        history: what `training.fit` returned; None for a trivial baseline.
-        compact: whether scores have fewer figures.
-    """
-    if history is not None:
-        _write_table(folder / "metrics.csv", training.COLUMNS, (row.values() for row in history))
-    rows = zip(names, *scores.values(), strict=True)
-    _write_table(folder / "scores.csv", ("photo", *scores), rows, _figures(compact))
-    text = json.dumps(rounded(facts), indent=1, allow_nan=False) + "\n"
-    files.write_text(folder / "run.json", text, overwrite=True)
-
-
-def write_elsewhere(
-    folder: Path,
-    found: Iterable[tuple[str, Sequence[str], Mapping[str, Sequence[float]]]],
-    compact_for: Sequence[str] | None = None,
-) -> None:
-    """Write ``elsewhere.csv`` of (where, names of the photographs, their scores).
-
-    Args:
-        folder: the run's.
-        found: what it holds; NaN stands for a metric that some do not have.
-        compact_for: the names in ``scores.csv``, if the table is to be a short one.
-    """
-    rows, sets = [], list(found)
-    metrics = list(dict.fromkeys(metric for *_, scores in sets for metric in scores))
-    for where, names, scores in sets:
-        shown = [""] * len(names) if names == compact_for else names
-        values = [scores.get(metric, [math.nan] * len(names)) for metric in metrics]
-        rows += [(where, *row) for row in zip(shown, *values, strict=True)]
-    columns = ("where", "photo", *metrics)
-    _write_table(folder / "elsewhere.csv", columns, rows, _figures(compact_for is not None))
-
-
-def write_pictures(folder: Path, ab: Tensor, true: Tensor) -> None:
-    """Write ``predicted.jpg``.
-
-    Args:
-        folder: the run's.
-        ab: what was predicted, (6, 2, S, S) in [-1, 1].
-        true: the photographs, (6, 3, S, S) Lab, in the order of `PREDICTED`.
-    """
-    L, _ = lab.normalize(true)
-    rows = (lab.denormalize(L, 0 * ab), lab.denormalize(L, ab), true)
-    rgb = torch.cat([torch.cat(list(lab.lab_to_rgb(row)), dim=-1) for row in rows], dim=-2)
-    picture = Image.fromarray((rgb.movedim(0, -1) * 255).round().byte().numpy())
-    files.write(
-        folder / "predicted.jpg",
-        lambda part: picture.save(part, quality=92, subsampling=0),
-        overwrite=True,
-    )
-
-
-def _figures(compact: bool) -> int:
-    return 4 if compact else 6
-
-
-def _write_table(
-    path: Path, columns: Sequence[str], rows: Iterable[Iterable], figures: int = 6
-) -> None:
-    files.write_table(path, columns, (rounded(list(row), figures) for row in rows))
-
-
-def rounded(value: Any, figures: int = 6) -> Any:
-    """Numbers, also inside lists and dicts, to so many significant figures.
-
-    More than six differ between processors.
-    """
-    if isinstance(value, dict):
-        return {key: rounded(inside, figures) for key, inside in value.items()}
-    if isinstance(value, list):
-        return [rounded(inside, figures) for inside in value]
-    return float(f"{value:.{figures}g}") if isinstance(value, float) else value
+_VALUES, _PICTURES = "values.csv.bz2", "pictures.zip"
 
 
 def recorded(results: Path | str, scale: str) -> dict[str, dict[str, dict[str, list[dict]]]]:
     """The runs that are there: data set -> variant -> one dict a seed, in order.
 
-    Each is its ``run.json``, to which are added "history" (the rows of
-    ``metrics.csv``; None for a trivial baseline), "names" of the test
-    photographs, "scores" (metric -> one value a test photograph) and
-    "elsewhere" (from ``elsewhere.csv``: where -> the same).
+    Each is its line of ``runs.jsonl``, to which are added "names" of the test photographs,
+    "scores" (metric -> one value a test photograph), "history" (a dict for each epoch; None for
+    a trivial baseline) and "elsewhere" (where -> what "scores" has).
+
+    Raises:
+        ColorlibError: a run without its values.
     """
-    found: dict = {}
-    paths = (files.user_path(results) / scale).glob("*/*/*/run.json")
-    for path in sorted(paths, key=lambda path: (path.parts[:-2], len(path.parts[-2]), path)):
-        name, variant = path.parts[-4:-2]
-        found.setdefault(name, {}).setdefault(variant, []).append(_read_run(path.parent))
+    folder = files.user_path(results) / scale
+    runs, tables, found = _read_runs(folder), {}, {}
+    for run, where, what, *values in _read_values(folder):
+        row = values if what == "photo" else [float(value) for value in values]
+        tables.setdefault(run, {}).setdefault(where, {})[what] = row
+    for name, run in runs.items():
+        if name not in tables:
+            raise ColorlibError(f"{folder / _VALUES} lacks {name}: delete its line in {RUNS}")
+        elsewhere = tables[name]
+        losses, scores = elsewhere.pop("training", None), elsewhere.pop("test")
+        epochs = zip(*losses.values(), strict=True) if losses else ()
+        run["names"], run["scores"] = scores.pop("photo"), scores
+        run["history"] = [dict(zip(losses, row, strict=True)) for row in epochs] or None
+        run["elsewhere"] = elsewhere
+        _, data, variant, _ = name.split("/")
+        found.setdefault(data, {}).setdefault(variant, []).append(run)
     return found
-
-
-def _read_run(folder: Path) -> dict:
-    run = json.loads((folder / "run.json").read_text())
-    scores = _read_table(folder / "scores.csv")
-    run["names"], run["scores"] = [row["photo"] for row in scores], _columns(scores)
-    metrics, elsewhere = folder / "metrics.csv", folder / "elsewhere.csv"
-    run["history"] = _read_table(metrics) if metrics.is_file() else None
-    rows = _read_table(elsewhere) if elsewhere.is_file() else []
-    run["elsewhere"] = {
-        where: _columns(list(group)) for where, group in groupby(rows, lambda row: row["where"])
-    }
-    return run
 
 
 def pictures(run: Run, results: Path | str | None = None) -> dict[str, Tensor]:
@@ -171,23 +83,145 @@ def pictures(run: Run, results: Path | str | None = None) -> dict[str, Tensor]:
         run: which one.
         results: the folder of all results; by default `RESULTS`.
     """
-    with Image.open(run.folder(results or RESULTS) / "predicted.jpg") as picture:
-        rgb = torch.from_numpy(np.array(picture)).movedim(-1, 0) / 255
-    rows = torch.stack([row.unflatten(-1, (len(PREDICTED), -1)) for row in rgb.chunk(3, dim=1)])
-    photos = lab.rgb_to_lab(rows.movedim(3, 1))
-    return dict(zip(("gray", "predicted", "photograph"), photos, strict=True))
+    folder = files.user_path(results or RESULTS) / run.scale
+    names = _read_runs(folder)[str(run)]["predicted"]
+    with zipfile.ZipFile(folder / _PICTURES) as pack:
+
+        def read(name: str) -> np.ndarray:
+            with Image.open(io.BytesIO(pack.read(name))) as picture:
+                return np.array(picture)
+
+        predicted = read(_picture_name(run))
+        pairs = np.hstack([read(_photo_name(run, name)) for name in names])
+    gray, photos = np.vsplit(pairs, 2)
+    rows = torch.from_numpy(np.stack((gray, predicted, photos))).movedim(-1, 1) / 255
+    tiles = rows.unflatten(-1, (len(PREDICTED), -1)).movedim(3, 1)  # (3, 6, 3, S, S)
+    return dict(zip(("gray", "predicted", "photograph"), lab.rgb_to_lab(tiles), strict=True))
 
 
-_TEXT = ("photo", "where")
+def drawn(run: Run, names: Sequence[str], ab: Tensor, true: Tensor) -> dict[str, bytes]:
+    """The pictures of a run: name in ``pictures.zip`` -> JPEG.
+
+    Args:
+        run: which one.
+        names: of the photographs, in the order of `PREDICTED`.
+        ab: what was predicted, (6, 2, S, S) in [-1, 1].
+        true: the photographs, (6, 3, S, S) Lab.
+    """
+    L, _ = lab.normalize(true)
+    pairs = torch.cat((lab.denormalize(L, 0 * ab), true), dim=-2)
+    predicted = torch.cat(list(lab.denormalize(L, ab)), dim=-1)
+    found = {_photo_name(run, name): pair for name, pair in zip(names, pairs, strict=True)}
+    return {name: _jpeg(one) for name, one in (found | {_picture_name(run): predicted}).items()}
 
 
-def _read_table(path: Path) -> list[dict]:
-    with open(path, newline="") as file:
-        return [
-            {key: value if key in _TEXT else float(value) for key, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
+def _picture_name(run: Run) -> str:
+    return str(run).split("/", 1)[1] + ".jpg"
 
 
-def _columns(rows: list[dict]) -> dict[str, list[float]]:
-    return {key: [row[key] for row in rows] for key in rows[0] if key not in _TEXT}
+def _photo_name(run: Run, name: str) -> str:
+    return f"{run.data}/photographs/{name}.jpg"
+
+
+def _jpeg(pixels: Tensor) -> bytes:
+    """Of Lab, (3, H, W)."""
+    rgb, made = lab.lab_to_rgb(pixels).movedim(0, -1), io.BytesIO()
+    picture = Image.fromarray((rgb * 255).round().byte().numpy())
+    picture.save(made, "JPEG", quality=92, subsampling=0, progressive=True)
+    return made.getvalue()
+
+
+def write(
+    results: Path | str,
+    facts: Mapping[str, Any],
+    tables: Mapping[str, Mapping[str, Sequence]],
+    pictures: Mapping[str, bytes] | None = None,
+    figures: int = 6,
+) -> None:
+    """Record a run, whole or not at all; what was recorded of it before is replaced.
+
+    Args:
+        results: the folder of all results. Several processes may record at once.
+        facts: its line of ``runs.jsonl``; "run" is its name.
+        tables: where -> what -> values, as in ``values.csv.bz2``.
+        pictures: from `drawn`.
+        figures: significant ones of values.
+
+    Raises:
+        ColorlibError: the folder cannot be written.
+    """
+    name = facts["run"]
+    folder = files.user_path(results) / name.split("/")[0]
+    own = [
+        [name, where, what, *(one if isinstance(one, str) else f"{one:.{figures}g}" for one in row)]
+        for where, table in tables.items() for what, row in table.items()
+    ]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            runs = _read_runs(folder)
+            if runs.pop(name, None):
+                _write_runs(folder, runs)  # not done until all files are new
+            rows = [row for row in _read_values(folder) if row[0] in runs] + own
+            _write_values(folder, sorted(rows, key=lambda row: _place(row[0])))
+            if pictures:
+                _write_pictures(folder / _PICTURES, pictures)
+            _write_runs(folder, runs | {name: rounded(dict(facts))})
+    except OSError as error:
+        raise ColorlibError(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def _place(name: str) -> tuple:
+    """By which runs are sorted."""
+    scale, data, variant, seed = name.split("/")
+    return scale, data, variant, len(seed), seed
+
+
+def _read_runs(folder: Path) -> dict[str, dict]:
+    """Name -> facts, in order."""
+    path = folder / RUNS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return {run["run"]: run for run in map(json.loads, lines)}
+
+
+def _write_runs(folder: Path, runs: Mapping[str, dict]) -> None:
+    lines = [json.dumps(runs[name], allow_nan=False) + "\n" for name in sorted(runs, key=_place)]
+    files.write_text(folder / RUNS, "".join(lines), overwrite=True)
+
+
+def _read_values(folder: Path) -> list[list[str]]:
+    if not (folder / _VALUES).is_file():
+        return []
+    with bz2.open(folder / _VALUES, "rt", encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def _write_values(folder: Path, rows: list[list[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    packed = bz2.compress(text.getvalue().encode())
+    files.write(folder / _VALUES, lambda part: part.write_bytes(packed), overwrite=True)
+
+
+def _write_pictures(path: Path, new: Mapping[str, bytes]) -> None:
+    """Add pictures to those that are there; the same ones give the same file."""
+    found: dict[str, bytes] = {}
+    if path.is_file():
+        with zipfile.ZipFile(path) as pack:
+            found = {name: pack.read(name) for name in pack.namelist()}
+
+    def fill(part: Path) -> None:
+        with zipfile.ZipFile(part, "w") as pack:
+            for name, picture in sorted((found | new).items()):
+                pack.writestr(zipfile.ZipInfo(name), picture)  # dated 1980
+
+    files.write(path, fill, overwrite=True)
+
+
+def rounded(value: Any) -> Any:
+    """Numbers, also inside lists and dicts, to six figures: more differ between processors."""
+    if isinstance(value, dict):
+        return {key: rounded(inside) for key, inside in value.items()}
+    if isinstance(value, list):
+        return [rounded(inside) for inside in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -106,7 +106,7 @@ def perform(
     Raises:
         ColorlibError: photographs that are not there, a folder that cannot be written.
     """
-    begun, plan, folder = time.perf_counter(), run.plan, run.folder(results)
+    begun, plan = time.perf_counter(), run.plan
     shared = shared or Shared(device)
     with threads(1 if device == "cpu" else None):
         prior, packs = shared.prior(plan.prior), _photographs(run, shared)
@@ -124,24 +124,26 @@ def perform(
         if prior:
             facts["prior"] = packs["train"].prior
         scores = metrics.scores(predict, test, device=device)
+        tables: dict[str, dict] = {"test": {"photo": test.names, **scores}}
+        if history:
+            losses = {column: [row[column] for row in history] for column in training.COLUMNS}
+            tables = {"training": losses, **tables}
+        pictures = None
         if plan.compared:
             others, missing = _other_data_sets(run, shared)
-            records.write_elsewhere(
-                folder,
-                ((where, pack.names,
-                  metrics.scores(predict, pack, _ELSEWHERE if where in others else _TURNED, device))
-                 for where, pack in _elsewhere(run, others, test, shared)),
-                test.names if plan.compact else None,
-            )
+            tables |= _elsewhere(run, others, test, shared, predict)
             if missing:
                 facts["not here"] = missing
             if run.seed == 0:
-                facts["predicted"] = _pictures(folder, predict, test, scores["ab_mse"])
+                which = _shown(scores["ab_mse"])
+                facts["predicted"] = [test.names[i] for i in which]
+                ab, true = predict(test.select(which)).cpu(), test.lab(which)
+                pictures = records.drawn(run, facts["predicted"], ab, true)
             if plan.settings and model.attends:
                 facts |= _about_attention(model, prior, plan, packs, device)
         facts |= _about_photographs(packs, device) | _provenance(device, commit)
         facts["seconds"] = round(time.perf_counter() - begun, 1)
-        records.write(folder, facts, test.names, scores, history, plan.compact)
+        records.write(results, facts, tables, pictures, 4 if plan.compact else 6)
     shutil.rmtree(run.folder(work), ignore_errors=True)
 
 
@@ -210,22 +212,28 @@ def _other_data_sets(run: Run, shared: Shared) -> tuple[list[str], list[str]]:
 
 
 def _elsewhere(
-    run: Run, others: list[str], test: Packed, shared: Shared
-) -> Iterator[tuple[str, Packed]]:
-    """The test photographs mirrored and upside down, and those of other data sets."""
+    run: Run, others: list[str], test: Packed, shared: Shared, predict: Predict
+) -> dict[str, dict[str, list[float]]]:
+    """Scores of the test photographs mirrored and upside down, and of those of other data sets."""
     spec = run.plan.prior
-    yield "mirrored", test.mirrored()
-    yield "upside-down", test.upside_down(shared.upside_down(run.data, spec))
-    for name in others:
-        yield name, shared.packed(name, "test", run.plan.size, spec)
+    packs = {
+        "mirrored": test.mirrored(),
+        "upside-down": test.upside_down(shared.upside_down(run.data, spec)),
+    } | {name: shared.packed(name, "test", run.plan.size, spec) for name in others}
+    found = {}
+    for where, pack in packs.items():
+        metric_names = _ELSEWHERE if where in others else _TURNED
+        found[where] = metrics.scores(predict, pack, metric_names, shared.device)
+        if others:  # NaN for what has not been measured
+            blank = {name: [math.nan] * len(pack) for name in _ELSEWHERE}
+            found[where] = blank | found[where]
+    return found
 
 
-def _pictures(folder: Path, predict: Predict, test: Packed, errors: list[float]) -> list[str]:
-    """Write ``predicted.jpg``; returns the names of its photographs, as in `PREDICTED`."""
+def _shown(errors: list[float]) -> np.ndarray:
+    """The positions of `PREDICTED`."""
     order, n = np.argsort(errors, kind="stable"), len(errors)
-    which = np.array([0, n // 2, n - 1, order[0], order[n // 2], order[-1]])
-    records.write_pictures(folder, predict(test.select(which)).cpu(), test.lab(which))
-    return [test.names[i] for i in which]
+    return np.array([0, n // 2, n - 1, order[0], order[n // 2], order[-1]])
 
 
 def _about_network(

@@ -37,8 +37,9 @@ def test_a_quarter_of_an_hour_on_a_gpu_as_small_as_can_be(tmp_path):
     assert all(row["ms"] > 0 and row["flop"] > 0 for row in found["steps"])
     assert found["matrix"] == {"status": 0, "parts": 1} and "1 of 1 runs of seconds" in text
     with tarfile.open(fileobj=BytesIO((tmp_path / "results-00").read_bytes())) as tar:
-        runs = [name for name in tar.getnames() if name.endswith("run.json")]
-    assert runs == ["results/seconds/samples/baseline/0/run.json"]
+        names = tar.getnames()
+    files = ("pictures.zip", "runs.jsonl", "values.csv.bz2")
+    assert names == [f"results/seconds/{name}" for name in files]
 
 
 def test_what_is_gathered_is_found_where_it_is_unpacked(cache, tmp_path):

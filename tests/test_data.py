@@ -123,8 +123,9 @@ def test_real_collections_are_read_and_verified(monkeypatch):
 @pytest.mark.parametrize("name", ["samples", "coast", "open-country-64", "imagenet_sample256"])
 def test_photographs_are_those_of_the_recorded_results(name, monkeypatch):
     monkeypatch.setenv("COLORLIB_DATA", os.environ.get("COLORLIB_TEST_DATA", "../shared/data"))
-    recorded = Path(__file__).parents[1] / "results" / "minutes" / name / "gray" / "any"
-    keys = json.loads((recorded / "run.json").read_text())["data_sha256"]
+    recorded = Path(__file__).parents[1] / "results" / "minutes" / "runs.jsonl"
+    runs = map(json.loads, recorded.read_text().splitlines())
+    (keys,) = (run["data_sha256"] for run in runs if run["run"] == f"minutes/{name}/gray/any")
     try:
         photos = {split: data.photos(name, split) for split in data.SPLITS}
     except NotHere:

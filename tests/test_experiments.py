@@ -1,5 +1,4 @@
 import contextlib
-import csv
 import dataclasses
 import json
 import math
@@ -16,7 +15,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from scipy import stats
 
 import replication
@@ -66,28 +64,23 @@ def test_a_run_again_gives_the_same_files(folders):
     (run,) = replication.matrix("seconds", "attention-coordinates/0")
     run.__dict__["plan"] = dataclasses.replace(run.plan, prior=priors.Spec(size=32))  # faster
     replication.perform(run, results, work)
-    folder = run.folder(results)
+    folder = results / "seconds"
     assert run.done(results) and not run.folder(work).exists()
-    before = {p.name: p.read_bytes() for p in folder.iterdir()}
-    assert set(before) == {
-        "metrics.csv", "scores.csv", "elsewhere.csv", "predicted.jpg", "run.json"
-    }
-    for path in folder.iterdir():
-        path.unlink()
-    assert not run.done(results)
+    before = tables(results)
+    assert set(before) == {"seconds/values.csv.bz2", "seconds/pictures.zip"}
+    (folder / "runs.jsonl").write_text("")  # as if its line had been deleted
+    assert not run.done(results) and not replication.recorded(results, "seconds")
     replication.perform(run, results, work)
-    after = {p.name: p.read_bytes() for p in folder.iterdir()}
-    for name in set(before) - {"run.json"}:
-        assert after[name] == before[name], name
-    facts = json.loads(after["run.json"])
+    assert tables(results) == before
+    (facts,) = map(json.loads, (folder / "runs.jsonl").read_text().splitlines())
     assert facts["config"]["coordinates"] and facts["config"]["attention"] == "general"
     assert facts["photos"] == {"train": 32, "val": 6, "test": 10}
     assert facts["precision"] == "float32"
     assert facts["prior"]["embedded_on"].endswith(", 1 thread")
     assert "not here" not in facts
     assert len(facts["predicted"]) == len(replication.PREDICTED)
-    with Image.open(folder / "predicted.jpg") as picture:
-        assert picture.size == (16 * len(replication.PREDICTED), 16 * 3)
+    shown = replication.pictures(run, results)
+    assert {tuple(photos.shape) for photos in shown.values()} == {(6, 3, 16, 16)}
     (again,) = replication.recorded(results, "seconds")["samples"]["attention-coordinates"]
     assert set(again["elsewhere"]) == {"mirrored", "upside-down"}
     assert len(again["elsewhere"]["mirrored"]["ab_mse"]) == 10
@@ -123,7 +116,8 @@ def test_other_data_sets_may_be_missing_but_not_damaged(folders, monkeypatch):
         shared = runner.Shared("cpu")
         others, missing = runner._other_data_sets(run, shared)
         assert missing == ([name] if not others else [])
-        return [where for where, _ in runner._elsewhere(run, others, test, shared)]
+        predict = metrics.constant(torch.zeros(2))
+        return list(runner._elsewhere(run, others, test, shared, predict))
 
     root = folders[0] / "cvcl"
     monkeypatch.setenv("COLORLIB_DATA", str(folders[0]))
@@ -153,9 +147,9 @@ def test_reproduce_runs_what_is_missing(folders, monkeypatch, capfd):
     both = replication.recorded(results, "seconds")["samples"]["baseline"]
     assert [run["settings"]["seed"] for run in both] == [0, 1]
     assert both[0]["scores"] != both[1]["scores"]
-    written = {path: path.stat().st_mtime_ns for path in results.rglob("*.json")}
-    assert reproduce("--only", "baseline")[0] == 0
-    assert {path: path.stat().st_mtime_ns for path in written} == written
+    written = results / "seconds" / "runs.jsonl"
+    before = written.stat().st_mtime_ns
+    assert reproduce("--only", "baseline")[0] == 0 and written.stat().st_mtime_ns == before
     assert reproduce("--only", "baseline", "--dry-run")[1].count(" done ") == 2
     status, _, error = reproduce("--dry-run", "--rate", "0")
     assert status == 1 and "--rate must be positive" in error
@@ -183,17 +177,13 @@ def test_a_recorded_row_comes_out_the_same_again(folders, row):
     run = replication.Run("minutes", "samples", row, None)
     replication.perform(run, results, work)
     assert replication.recorded(results, "minutes")["samples"][row][0]["history"] is None
-    with open(run.folder(results) / "scores.csv", newline="") as file:
-        assert next(csv.reader(file)) == ["photo", *metrics.METRICS]
     again, recorded = (
-        records._read_table(run.folder(folder) / "scores.csv")
-        for folder in (results, Path(__file__).parent.parent / "results")
+        replication.recorded(folder, "minutes")["samples"][row][0]
+        for folder in (results, replication.RESULTS)
     )
-    for one, other in zip(again, recorded, strict=True):
-        assert one.pop("photo") == other.pop("photo")
-        assert list(other) == list(one)[: len(other)]  # an earlier row has fewer metrics
-        there = {metric: one[metric] for metric in other}
-        assert there == pytest.approx(other, rel=1e-4, abs=1e-4)
+    assert list(again["scores"]) == list(metrics.METRICS) and again["names"] == recorded["names"]
+    for metric, scores in recorded["scores"].items():  # an earlier row has fewer metrics
+        assert again["scores"][metric] == pytest.approx(scores, rel=1e-4, abs=1e-4)
 
 
 def test_recorded_runs_are_what_the_matrix_declares():
@@ -201,10 +191,10 @@ def test_recorded_runs_are_what_the_matrix_declares():
     plan = replication.declared()
     for scale in claims.scales():
         assert all(run.done(recorded) for run in replication.matrix(scale))
-    for file in recorded.glob("*/*/*/*/run.json"):
-        facts = json.loads(file.read_text())
-        scale, data, variant, seed = facts["run"].split("/")
-        assert file.parent == recorded / scale / data / variant / seed
+    lines = [line for file in recorded.glob("*/runs.jsonl") for line in file.open()]
+    assert len(lines) == 403
+    for facts in map(json.loads, lines):
+        scale, data, variant, _ = facts["run"].split("/")
         assert not (facts["commit"] or "+").endswith("+"), "of a changed checkout"
         own = plan["scales"][scale].get("each", {}).get(data, {})
         assert facts["size"] == own.get("size", plan["scales"][scale].get("size"))
@@ -409,9 +399,7 @@ def test_every_run_of_every_scale_has_its_cost_without_its_photographs(monkeypat
 def test_the_list_adds_up(folders, monkeypatch, capfd):
     run = replication.Run("seconds", "samples", "baseline", 0)
     other = replication.Run("seconds", "samples", "baseline", 1)
-    done = run.folder(folders[0])
-    done.mkdir(parents=True)
-    (done / "run.json").touch()
+    records.write(folders[0], {"run": str(run)}, {"test": {"photo": []}})
     call = ["reproduce", "--dry-run", "--only", "baseline", "--results", folders[0], "--rate", "2"]
     monkeypatch.setattr(sys, "argv", ["colorlib", *map(str, call)])
     monkeypatch.setattr(replication.cost, "of", lambda run: replication.Cost(1234, 36e15))
@@ -424,25 +412,75 @@ def test_the_list_adds_up(folders, monkeypatch, capfd):
     assert to_do == "to do: 1 run, 1,234 visits of photographs, 36.0 PFLOP: 5.00 h at 2 TFLOP/s"
 
 
-# Short tables -------------------------------------------------------------------
+# Records ------------------------------------------------------------------------
 
 
-def test_short_tables_of_scores(tmp_path):
-    names = ("a.png", "b.png")
-    for compact in (False, True):
-        folder = tmp_path / "results" / "x" / "coast" / "fusion" / str(int(compact))
-        elsewhere = (("mirrored", names, {"ab_mse": [1.234567, 2.0]}),
-                     ("forest", ("c.png",), {"ab_mse": [3.0]}))
-        records.write_elsewhere(folder, elsewhere, names if compact else None)
-        records.write(folder, {"val_loss": 1.234567}, names,
-                      {"ab_mse": [1.234567, 12.34567]}, compact=compact)
-    long, short = replication.recorded(tmp_path / "results", "x")["coast"]["fusion"]
-    assert long["scores"]["ab_mse"] == [1.23457, 12.3457]
-    assert short["scores"]["ab_mse"] == [1.235, 12.35] and short["val_loss"] == 1.23457
-    assert long["names"] == short["names"] == list(names)
-    assert short["elsewhere"] == {"mirrored": {"ab_mse": [1.235, 2.0]}, "forest": {"ab_mse": [3]}}
-    rows = (folder / "elsewhere.csv").read_text().splitlines()
-    assert rows[1:] == ["mirrored,,1.235", "mirrored,,2.0", "forest,c.png,3.0"]
+def recorded_of(results: Path) -> dict[str, dict]:
+    found = replication.recorded(results, "x").get("coast", {}).get("fusion", [])
+    return {run["run"][-1]: run for run in found}
+
+
+def record(results: Path, seed: int, value=1.234567, **more) -> None:
+    scores = {"photo": ["a, b.png", "c.png"], "ab_mse": [value, 12.34567]}
+    facts = {"run": f"x/coast/fusion/{seed}", "val_loss": 1.234567}
+    records.write(results, facts, {"test": scores, "forest": {"ab_mse": [math.nan]}}, **more)
+
+
+def test_numbers_have_few_figures(tmp_path):
+    record(tmp_path, 10)
+    record(tmp_path, 2, figures=4)
+    short, long = replication.recorded(tmp_path, "x")["coast"]["fusion"]  # seeds in order
+    assert long["scores"] == {"ab_mse": [1.23457, 12.3457]} and long["val_loss"] == 1.23457
+    assert short["scores"] == {"ab_mse": [1.235, 12.35]} and short["val_loss"] == 1.23457
+    assert long["names"] == short["names"] == ["a, b.png", "c.png"]
+    assert list(short["elsewhere"]) == ["forest"]
+    assert np.isnan(short["elsewhere"]["forest"]["ab_mse"]).all()
+
+
+@pytest.mark.parametrize("file", ["runs.jsonl", "values.csv.bz2", "pictures.zip"])
+def test_a_run_is_recorded_whole_or_not_at_all(tmp_path, monkeypatch, file):
+    record(tmp_path, 0)
+    write, before = records.files.write, recorded_of(tmp_path)
+
+    def stopped(path, *rest, **more):
+        if path.name == file and stopping:
+            raise KeyboardInterrupt
+        write(path, *rest, **more)
+
+    monkeypatch.setattr(records.files, "write", stopped)
+    monkeypatch.setattr("colorlib.files.writing.write", stopped)
+    for seed, stopping in ((1, True), (1, False), (1, True), (1, False)):
+        pictures = {"coast/fusion/1.jpg": b"a picture"}
+        if stopping:
+            with pytest.raises(KeyboardInterrupt):
+                record(tmp_path, seed, 7.0, pictures=pictures)
+        else:
+            record(tmp_path, seed, 8.0, pictures=pictures)
+        found = recorded_of(tmp_path)
+        assert str(found.pop("0")) == str(before["0"])
+        assert [run["scores"]["ab_mse"][0] for run in found.values()] in ([], [8.0])
+
+
+def test_what_is_recorded_at_the_same_time_is_all_there(tmp_path):
+    threads = [threading.Thread(target=record, args=(tmp_path, seed)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(recorded_of(tmp_path)) == sorted("01234567")
+    several = tables(tmp_path)
+    record(tmp_path, 3)
+    assert tables(tmp_path) == several  # the same content, the same bytes
+
+
+def test_a_line_without_values_and_a_folder_that_is_none_are_told(tmp_path):
+    record(tmp_path, 0)
+    (tmp_path / "x" / "values.csv.bz2").unlink()
+    with pytest.raises(ColorlibError, match="lacks x/coast/fusion/0: delete its line"):
+        recorded_of(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ColorlibError, match="cannot be written"):
+        record(tmp_path / "file", 0)
 
 
 def test_every_row_can_be_built():
@@ -709,7 +747,7 @@ def alive(process: int) -> bool:
 def tables(results: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(results)): path.read_bytes()
-        for path in sorted(results.rglob("*")) if path.is_file() and path.name != "run.json"
+        for path in sorted(results.rglob("*")) if path.suffix in (".bz2", ".zip")
     }
 
 

@@ -50,7 +50,7 @@ def reproduce(
 ) -> None:
     """Run the experiment matrix, as far as its results are not there yet.
 
-    Delete a run's folder under results to have it run again. On a CPU there
+    Delete a run's line in results/SCALE/runs.jsonl to have it run again. On a CPU there
     is one process a core, on GPUs one a GPU.
     """
     until = None if minutes is None else time.monotonic() + 60 * minutes
