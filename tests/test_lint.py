@@ -75,3 +75,10 @@ def test_imports_run_one_way():
             assert places[used] < places[name], f"{name} imports {used}"
             if used in rooms:
                 assert places[used][0] < places[name][0], f"{name} imports its own room {used}"
+
+
+def test_the_library_page_lists_every_module_in_that_order():
+    page = (ROOT / "book" / "api.md").read_text()
+    found = re.findall(r"automodule:: (?:colorlib\.)?([\w.]+)", page)
+    rooms = {name.rpartition(".")[0] for name in order()}
+    assert found == [name for name in order() if name not in rooms and "cli" not in name[:4]]
