@@ -56,10 +56,10 @@ def recorded(results: Path | str, scale: str) -> dict[str, dict[str, dict[str, l
         ColorlibError: a run without its values.
     """
     folder = files.user_path(results) / scale
-    runs, tables, found = _read_runs(folder), {}, {}
-    for run, where, what, *values in _read_values(folder):
-        row = values if what == "photo" else [float(value) for value in values]
-        tables.setdefault(run, {}).setdefault(where, {})[what] = row
+    runs, tables, found = _read_runs(folder), dict[str, dict](), dict[str, dict]()
+    for owner, where, what, *values in _read_values(folder):
+        row: list = values if what == "photo" else [float(value) for value in values]
+        tables.setdefault(owner, {}).setdefault(where, {})[what] = row
     for name, run in runs.items():
         if name not in tables:
             raise ColorlibError(f"{folder / _VALUES} lacks {name}: delete its line in {RUNS}")
@@ -212,7 +212,7 @@ def _write_pictures(path: Path, new: Mapping[str, bytes]) -> None:
 
     def fill(part: Path) -> None:
         with zipfile.ZipFile(part, "w") as pack:
-            for name, picture in sorted((found | new).items()):
+            for name, picture in sorted((found | dict(new)).items()):
                 pack.writestr(zipfile.ZipInfo(name), picture)  # dated 1980
 
     files.write(path, fill, overwrite=True)

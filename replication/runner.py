@@ -136,9 +136,10 @@ def perform(
                 facts["not here"] = missing
             if run.seed == 0:
                 which = _shown(scores["ab_mse"])
-                facts["predicted"] = [test.names[i] for i in which]
+                names = [test.names[i] for i in which]
+                facts["predicted"] = names
                 ab, true = predict(test.select(which)).cpu(), test.lab(which)
-                pictures = records.drawn(run, facts["predicted"], ab, true)
+                pictures = records.drawn(run, names, ab, true)
             if plan.settings and model.attends:
                 facts |= _about_attention(model, prior, plan, packs, device)
         facts |= _about_photographs(packs, device) | _provenance(device, commit)
