@@ -86,10 +86,10 @@ def save(image: Image.Image, path: Path | str, overwrite: bool = False) -> list[
     """Write an image, complete or not at all; the name's suffix says in which format.
 
     Alpha is dropped where the format has none. What `about` found, in
-    `image.info`, is carried where the format can.
+    `image.info`, is carried where Pillow writes it into the format.
 
     Returns:
-        The names of what the format could not carry, such as "EXIF", "comment"
+        The names of what the new file does not carry, such as "EXIF", "XMP"
         or "text (Title)"; empty if all is there.
 
     Raises:
@@ -108,16 +108,14 @@ def save(image: Image.Image, path: Path | str, overwrite: bool = False) -> list[
         without_exif = {name: value for name, value in carried.items() if name != "exif"}
         for kept in (carried, without_exif, {}):
             try:
-                plain.save(part, **metadata.save_options(kept, kind), **quality)
+                plain.save(part, **kept, **quality)
             except OSError:
                 raise
             except Exception:  # odd EXIF can fail in any way; the picture matters more
                 if not kept:
                     raise
             else:
-                lost.extend(
-                    metadata.label(name, carried[name]) for name in carried.keys() - kept
-                )
+                lost.extend(metadata.LABELS[name] for name in carried.keys() - kept)
                 return
 
     write(path, fill, overwrite)
