@@ -94,7 +94,7 @@ HEADS = {"baseline": "regression", "unet": "quantized", "vivid": "quantized"}
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_the_shipped_weights_are_small_and_say_what_they_are(name):
-    given, changes = zoo.load(name), zoo.card(name).get("changes", {})
+    given, changes = zoo.load(name), zoo.card(name).changes
     assert given.path.stat().st_size < 15e6 and given.name == name
     own = given.model.config.flat()
     expected = networks.configure(
@@ -224,8 +224,8 @@ def test_a_large_photograph_is_worked_on_in_strips(photo, monkeypatch):
 @pytest.mark.parametrize("name", zoo.names())
 def test_shipped_weights_have_cards_that_hold(name):
     card, given = zoo.card(name), zoo.load(name)
-    assert card["summary"] and card["bad_at"]
-    scores = card["scores"]["samples"]
+    assert card.summary and card.bad_at
+    scores = card.scores["samples"]
     train, test = (data.pack(data.photos("samples", split), scores["size"])
                    for split in ("train", "test"))
     for row, value in metrics.trivial_baselines(train, test).items():
@@ -245,7 +245,7 @@ def test_damaged_weights_of_the_library_are_refused(tmp_path, monkeypatch):
     for path in zoo.FOLDER.iterdir():
         if path.is_file():
             (tmp_path / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(zoo, "_FOLDER", tmp_path)
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path)
     assert zoo.find(zoo.DEFAULT).parent == tmp_path
     with open(tmp_path / f"{zoo.DEFAULT}.safetensors", "r+b") as file:
         file.seek(-1, 2)
