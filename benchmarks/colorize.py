@@ -72,7 +72,7 @@ def album(folder: Path, count: int = 100) -> None:
     for i in range(count):
         enlarged((612, 408), folder / "in" / f"{i}.jpg")
     times = []
-    for job in files.jobs([folder / "in"], folder / "out"):
+    for job in files.plan([folder / "in"], folder / "out")[0]:
         start = time.perf_counter()
         files.save(pipeline(files.read(job.photo)), job.out)
         times.append(time.perf_counter() - start)

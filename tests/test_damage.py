@@ -120,7 +120,7 @@ def test_damaged_files_are_named_and_overwrite_nothing(tmp_path, monkeypatch, ca
     out.mkdir()
     before = {path: path.read_bytes() for path in photos.iterdir()}
     first = sorted(photos.iterdir())[0]
-    kept = out / files.jobs([photos], out)[0].out.name
+    kept = out / files.plan([photos], out)[0][0].out.name
     kept.write_text("mine")
     monkeypatch.setattr(sys, "argv", ["colorlib", "colorize", str(photos), "--out", str(out)])
     start = time.monotonic()

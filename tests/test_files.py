@@ -605,7 +605,7 @@ def test_folders_keep_their_structure(tmp_path):
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
-    found = files.jobs([tmp_path / "in"], tmp_path / "out")
+    found = files.plan([tmp_path / "in"], tmp_path / "out")[0]
     names = [str(job.out.relative_to(tmp_path / "out")) for job in found]
     assert names == ["a.jpg", "deep/b.PNG", "deep/er/c.gif.png"]
     assert all(job.error is None for job in found)
@@ -620,13 +620,13 @@ def test_every_photograph_that_pillow_reads_is_found(tmp_path):
         (tmp_path / "in" / name).write_bytes(b"")
     photos, left_out = files.walk(tmp_path / "in")
     assert [path.name for path in photos] == names
-    assert {path.suffix for path in photos} <= files.SUFFIXES
+    assert {path.suffix for path in photos} <= files.formats.photograph_suffixes()
     assert sorted(item.path.name for item in left_out) == [
         "a.eps", "a.h5", "a.ico", "a.mpg", "a.pdf", "a.txt", "notes"
     ]
     for path in photos:
         assert files.upright(files.read(path)).size == (6, 4)
-    outs = [job.out.name for job in files.jobs([tmp_path / "in"], tmp_path / "out")]
+    outs = [job.out.name for job in files.plan([tmp_path / "in"], tmp_path / "out")[0]]
     assert outs == [name + ".png" if name == "a.gif" else name for name in names]
     for path, out in zip(photos, outs, strict=True):
         files.save(files.upright(files.read(path)), tmp_path / "out" / out)
@@ -648,7 +648,8 @@ def test_what_was_left_out_is_said_in_one_line(tmp_path):
     line = files.describe(files.walk(tmp_path)[1])
     assert line.startswith("left out: 4 files that are no images (.txt 2, .mov 1, no suffix 1)")
     jobs, left_out = files.plan([tmp_path], tmp_path / "out")
-    assert files.describe(left_out) == line and len(jobs) == len(files.SUFFIXES & {".heic"}) + 1
+    heic = files.formats.photograph_suffixes() & {".heic"}
+    assert files.describe(left_out) == line and len(jobs) == len(heic) + 1
     assert files.describe([]) is None
 
 
@@ -680,7 +681,7 @@ def test_heic_with_pillow_heif(tmp_path):
     assert [path.name for path in photos] == ["a.heic"] and len(left_out) == 1
     for name in ("a.heic", "plain"):
         assert files.upright(files.read(tmp_path / name)).size == (64, 48)
-    (job,) = files.jobs([tmp_path], tmp_path / "out")
+    (job,) = files.plan([tmp_path], tmp_path / "out")[0]
     assert job.out.name == "a.heic.png"
 
 
@@ -713,7 +714,7 @@ def test_links_are_followed_once(tmp_path):
     }
     line = files.describe(left_out)
     assert "4 links to folders that are read already, 1 link to a folder around it" in line
-    assert [job.error for job in files.jobs([top], tmp_path / "out")] == [None] * 5
+    assert [job.error for job in files.plan([top], tmp_path / "out")[0]] == [None] * 5
     with pytest.raises(ColorlibError, match="there is no folder"):
         files.walk(tmp_path / "none")
 
@@ -723,19 +724,19 @@ def test_a_link_to_the_results_is_not_followed(tmp_path):
     saved(tmp_path / "in" / "a.png")
     saved(tmp_path / "out" / "b.png")
     link(tmp_path / "in" / "results", tmp_path / "out")
-    (job,) = files.jobs([tmp_path / "in"], tmp_path / "out")
+    (job,) = files.plan([tmp_path / "in"], tmp_path / "out")[0]
     assert job.photo.name == "a.png"
 
 
 def test_results_inside_the_folder_are_not_taken_for_photographs(tmp_path):
     saved(tmp_path / "a.png")
     saved(tmp_path / "colour" / "a.png")
-    (job,) = files.jobs([tmp_path], tmp_path / "colour", overwrite=True)
+    (job,) = files.plan([tmp_path], tmp_path / "colour", overwrite=True)[0]
     assert job.photo == tmp_path / "a.png" and job.error is None
 
 
 def errors(inputs, out, **more) -> list[str | None]:
-    return [job.error for job in files.jobs(inputs, out, **more)]
+    return [job.error for job in files.plan(inputs, out, **more)[0]]
 
 
 def test_what_cannot_be_done_is_said_before_anything_is(tmp_path):
@@ -761,16 +762,16 @@ def test_what_cannot_be_done_is_said_before_anything_is(tmp_path):
         ("plain", ".png"), ("plain/", "is no folder"),
     ):
         with pytest.raises(ColorlibError, match=says):
-            files.jobs([a], f"{tmp_path}/{out}")
+            files.plan([a], f"{tmp_path}/{out}")[0]
     for inputs, out in (([a, b], a), ([a, b], tmp_path / "new.png"), ([tmp_path], b)):
         with pytest.raises(ColorlibError, match="is no folder"):
-            files.jobs(inputs, out)
+            files.plan(inputs, out)[0]
 
 
 @pytest.mark.parametrize("out", ["scans.2024/", "scans.2024", "scans.png/", "scans", "scans/"])
 def test_an_out_that_ends_like_no_image_is_a_folder(tmp_path, out):
     a = saved(tmp_path / "a.png")
-    (job,) = files.jobs([str(a)], f"{tmp_path}/{out}")
+    (job,) = files.plan([str(a)], f"{tmp_path}/{out}")[0]
     assert job.error is None and job.out == tmp_path / out.strip("/") / "a.png"
 
 
@@ -779,7 +780,7 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.chdir(saved(tmp_path / "elsewhere" / "a.png").parent)
     saved(tmp_path / "in" / "a.png")
-    (job,) = files.jobs([Path("~/in")], Path("~/out"))
+    (job,) = files.plan([Path("~/in")], Path("~/out"))[0]
     assert job == (tmp_path / "in" / "a.png", tmp_path / "out" / "a.png", None)
     files.save(files.read("~/in/a.png"), "~/out/b.png")
     files.write_text("~/out/b.txt", "b")
@@ -828,11 +829,11 @@ def test_what_may_not_be_read_is_one_sentence_and_the_others_go_on(locked):
         f"{closed} may not be read", f"{photos}/unreadable.png may not be read"
     ]
     named = [inside, photos / "a.png", photos / "none.png"]
-    assert [job.error is None for job in files.jobs(named, locked / "out")] == [
+    assert [job.error is None for job in files.plan(named, locked / "out")[0]] == [
         False, True, False
     ]
     assert errors([inside], locked / "out") == [f"{inside} may not be read"]
-    (job,) = files.jobs([photos / "a.png"], closed / "out")
+    (job,) = files.plan([photos / "a.png"], closed / "out")[0]
     with pytest.raises(ColorlibError, match="Permission denied"):
         files.save(picture(), job.out)
     with pytest.raises(ColorlibError, match="Permission denied"):

@@ -132,13 +132,6 @@ class Job(NamedTuple):
     error: str | None = None
 
 
-def jobs(
-    inputs: Sequence[Path | str], out: Path | str, overwrite: bool = False
-) -> list[Job]:
-    """The jobs of `plan`, without what was left out."""
-    return plan(inputs, out, overwrite)[0]
-
-
 def plan(
     inputs: Sequence[Path | str], out: Path | str, overwrite: bool = False
 ) -> tuple[list[Job], list[LeftOut]]:
