@@ -3,7 +3,7 @@
 from replication import cost
 from replication.cost import Cost
 from replication.matrix import TRIVIAL, Plan, Run, declared, matrix
-from replication.pool import work_through
+from replication.pool import all_of, work_through
 from replication.records import PREDICTED, RESULTS, pictures, recorded
 from replication.runner import perform
 from replication.statistics import Estimate, Summary, difference, estimate, relative, summary
@@ -17,6 +17,7 @@ __all__ = [
     "Plan",
     "Run",
     "Summary",
+    "all_of",
     "cost",
     "declared",
     "difference",

@@ -72,18 +72,6 @@ class Shared:
             return None
         return data.embed(photos, prior, self.device, self._progress, upside_down=True)
 
-    def load(self, run: Run) -> None:
-        """All photographs and embeddings that a run needs, which are then in the cache.
-
-        Raises:
-            ColorlibError: as `perform`.
-        """
-        _photographs(run, self)
-        if run.plan.compared:
-            self.upside_down(run.data, run.plan.prior)
-            for name in _other_data_sets(run, self)[0]:
-                self.packed(name, "test", run.plan.size, run.plan.prior)
-
 
 def perform(
     run: Run,

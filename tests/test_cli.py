@@ -508,7 +508,7 @@ def test_the_commit_is_the_librarys_own_or_none():
 def test_devices_are_found_and_counted(monkeypatch):
     assert devices.find("cpu") == "cpu"
     monkeypatch.setattr("os.cpu_count", lambda: 3)
-    assert devices.all_of("cpu") == ["cpu"] * 3
+    assert replication.all_of("cpu") == ["cpu"] * 3
     zeros = torch.zeros
     monkeypatch.setattr(torch, "zeros", lambda *size, device: zeros(*size))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -516,8 +516,8 @@ def test_devices_are_found_and_counted(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "1")  # of the second process that torchrun starts
     for name in ("auto", "cuda"):
         assert devices.find(name) == "cuda:1"
-        assert devices.all_of(name) == ["cuda:0", "cuda:1"]
-    assert devices.all_of("cuda:1") == ["cuda:1"]
+        assert replication.all_of(name) == ["cuda:0", "cuda:1"]
+    assert replication.all_of("cuda:1") == ["cuda:1"]
 
 
 # Options that come from dataclasses ---------------------------------------------

@@ -3,14 +3,12 @@ import dataclasses
 import json
 import math
 import os
-import queue
 import signal
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -604,35 +602,46 @@ def test_a_network_with_one_seed_varies_as_the_other_and_a_trivial_baseline_does
     assert (low, high) == pytest.approx((0.1 - reach, 0.1 + reach))
 
 
-def test_workers_report_each_run_and_end_with_a_killed_parent(tmp_path):
-    code = """
-import os, sys, time
+def script(tmp_path, perform: str, main: str) -> tuple[list, Path]:
+    """A program that does runs with another `perform`, in its workers too, and its folder."""
+    code = f"""
+import os, signal, sys, time
 from pathlib import Path
 import replication
 from replication import pool
 
-def perform(run, results, *rest):  # the trivial baselines at once, the others never
-    if run.seed is not None:
-        (results / str(os.getpid())).touch()
-        time.sleep(600)
+def perform(run, results, *rest):
+    {perform}
 
-pool.perform = perform  # in the workers too, which import this file
-pool._prepared = lambda runs, *_: runs
+pool.perform = perform
 if __name__ == "__main__":
     out = Path(sys.argv[1])
+    {main}
+"""
+    path, out = tmp_path / "run.py", tmp_path / "out"
+    path.write_text(code)
+    out.mkdir()
+    return [sys.executable, path, out], out
+
+
+def until(done, process, seconds: float = 120) -> None:
+    begun = time.monotonic()
+    while not done():
+        assert process.poll() is None and time.monotonic() - begun < seconds
+        time.sleep(0.05)
+
+
+FOREVER = "(results / str(os.getpid())).touch(); time.sleep(600)"
+
+
+def test_workers_report_each_run_and_end_with_a_killed_parent(tmp_path):
+    call, out = script(tmp_path, f"if run.seed is not None: {FOREVER}", """
     def report(run, error):
         (out / f"{run.variant} {error}").touch()
     runs = replication.matrix("seconds", "samples/")[:4]
-    replication.work_through(runs, out, out, ["cpu", "cpu"], report=report)
-"""
-    script, out = tmp_path / "run.py", tmp_path / "out"
-    script.write_text(code)
-    out.mkdir()
-    parent = subprocess.Popen([sys.executable, script, out])
-    begun = time.monotonic()
-    while len(list(out.iterdir())) < 4:
-        assert parent.poll() is None and time.monotonic() - begun < 120
-        time.sleep(0.05)
+    replication.work_through(runs, out, out, ["cpu", "cpu"], report=report)""")
+    parent = subprocess.Popen(call)
+    until(lambda: len(list(out.iterdir())) == 4, parent)
     parent.kill()
     parent.wait()
     names = {path.name for path in out.iterdir()}
@@ -645,89 +654,26 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
-@pytest.mark.parametrize("when", ["begun", "at once"])
-def test_an_interrupt_is_told_by_one_process(tmp_path, when):
-    code = """
-import os, signal, sys, time
-from pathlib import Path
-out = Path(sys.argv[1])
-if __name__ != "__main__" and sys.argv[2] == "at once":
-    (out / str(os.getpid())).touch()
-    time.sleep(1)
-import replication
-from replication import pool
-
-def perform(run, results, *rest):
-    (results / str(os.getpid())).touch()
-    time.sleep(600)
-
-pool.perform = perform
-pool._prepared = lambda runs, *_: runs
-if __name__ == "__main__":
+@pytest.mark.parametrize("what", ["interrupted", "killed"])
+def test_an_interrupt_and_a_killed_worker_are_told_once(tmp_path, what):
+    call, out = script(tmp_path, FOREVER, """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here
     runs = replication.matrix("seconds", "samples/baseline")
-    replication.work_through(runs, out, out, ["cpu", "cpu"])
-"""
-    script, out = tmp_path / "run.py", tmp_path / "out"
-    script.write_text(code)
-    out.mkdir()
-    parent = subprocess.Popen(
-        [sys.executable, script, out, when], stderr=subprocess.PIPE, text=True
-    )
-    begun = time.monotonic()
-    while len(list(out.iterdir())) < 2:
-        assert parent.poll() is None and time.monotonic() - begun < 120
-        time.sleep(0.05)
-    for worker in out.iterdir():  # Ctrl-C reaches all of them, in any order
-        os.kill(int(worker.name), signal.SIGINT)
-    time.sleep(0.5)
-    parent.send_signal(signal.SIGINT)
+    replication.work_through(runs, out, out, ["cpu", "cpu"])""")
+    parent = subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
+    until(lambda: len(list(out.iterdir())) == 2, parent)
+    workers = [int(worker.name) for worker in out.iterdir()]
+    if what == "killed":
+        os.kill(workers[0], signal.SIGKILL)
+    else:
+        for process in (*workers, parent.pid):  # Ctrl-C reaches all of them, in any order
+            os.kill(process, signal.SIGINT)
+            time.sleep(0.5)
     _, error = parent.communicate(timeout=60)
-    assert error.count("Traceback") == 1 and error.rstrip().endswith("KeyboardInterrupt"), error
-
-
-def test_there_are_no_more_processes_than_runs_and_they_wait_for_them(tmp_path, monkeypatch):
-    runs, started, ended = replication.matrix("seconds", "samples/baseline"), [], []
-    last = threading.Event()
-
-    def prepared(*_):
-        yield runs[0]
-        time.sleep(0.2)
-        yield runs[1]
-
-    class Queue(queue.Queue):
-        def cancel_join_thread(self):
-            pass
-
-    class Worker:
-        pid = None
-
-        def __init__(self, target, args):
-            self.tasks, self.ended = args[:2]
-
-        def start(self):
-            started.append(self)
-            threading.Thread(target=self.work, daemon=True).start()
-
-        def work(self):
-            while run := self.tasks.get():
-                both = last.set() if run == runs[1] else last.wait(20)
-                self.ended.put((run, None if both is not False else "alone"))
-
-        def is_alive(self):
-            return not ended or len(ended) < 2
-
-        def terminate(self):
-            pass
-
-        def join(self, timeout):
-            pass
-
-    monkeypatch.setattr(pool, "_prepared", prepared)
-    context = SimpleNamespace(Queue=Queue, Process=Worker)
-    monkeypatch.setattr("torch.multiprocessing.get_context", lambda _: context)
-    pool.work_through(runs, tmp_path, tmp_path, ["cpu"] * 5, report=lambda *it: ended.append(it))
-    assert len(started) == len(runs) == 2 and {*ended} == {(run, None) for run in runs}
+    assert error.count("Traceback") == 1, error
+    last = error.rstrip().splitlines()[-1]
+    assert last == "KeyboardInterrupt" if what == "interrupted" else "has been killed" in last
+    assert not any(alive(worker) for worker in workers)
 
 
 def alive(process: int) -> bool:
@@ -780,6 +726,7 @@ def test_a_run_that_time_stops_goes_on_to_the_same_tables(folders, tmp_path):
     (run,) = replication.matrix("seconds", "samples/baseline/0")
     code = """
 import sys, time
+from concurrent import futures
 import replication
 from replication import pool
 from colorlib.training import loop
@@ -796,128 +743,25 @@ if __name__ == "__main__":
     (run,) = replication.matrix("seconds", "samples/baseline/0")
     metrics = run.folder(sys.argv[2]) / "metrics.csv"
 
-    class Until:  # until the first epoch is done
-        def __sub__(self, now):
-            return -1.0 if metrics.is_file() and len(metrics.read_text().split()) > 1 else 60.0
+    def as_completed(ended, left):  # time is up when the first epoch is done
+        while not metrics.is_file() or len(metrics.read_text().split()) < 2:
+            time.sleep(0.05)
+        return futures.as_completed(ended, 0)
 
-    ended = []
+    pool.as_completed, ended = as_completed, []
     replication.work_through([run], sys.argv[1], sys.argv[2], ["cpu"],
-                             report=lambda *it: ended.append(it), until=Until())
+                             report=lambda *it: ended.append(it), until=time.monotonic() + 60)
     assert not ended
 """
     script = tmp_path / "run.py"
     script.write_text(code)
     subprocess.run([sys.executable, script, results, work], check=True, timeout=200)
-    assert not list(results.rglob("*"))
+    assert not results.exists()
     losses = run.folder(work) / "metrics.csv"
     assert len(losses.read_text().splitlines()) == 2  # a head and an epoch
-    schedule = pool._Schedule([run], work, 0.0)
-    assert schedule._flop_left(run) == cost.of(run).flop / 2
     replication.work_through([run], results, work, ["cpu"])
     replication.work_through([run], tmp_path / "whole", tmp_path / "other", ["cpu"])
-    assert tables(results) == tables(tmp_path / "whole") and len(tables(results)) == 4
-
-
-def test_nothing_begins_that_will_not_end_in_time(monkeypatch):
-    now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    costs = {"baseline": 1e12, "fusion": 4e12, "attention": 2e12, "gray": 0.0}
-    monkeypatch.setattr(cost, "of", lambda run: replication.Cost(1, costs[run.variant]))
-    names = ("baseline", "fusion", "attention", "gray")
-    runs = [replication.Run("seconds", "samples", v, None if v == "gray" else 0) for v in names]
-    schedule = pool._Schedule(runs, "nowhere", 1100.0)
-    assert schedule.next() == runs[0]  # nothing is known of how long it takes
-    now += 40.0
-    schedule.note(runs[0], None)  # 40 s for 1 TFLOP, and 60 s are left
-    assert schedule.next() == runs[3] and schedule.next() is None
-    assert not schedule.is_over()
-    now += 60.0
-    assert schedule.is_over()
-    patient = pool._Schedule(runs, "nowhere", None)
-    assert [patient.next() for _ in range(5)] == [*runs, None]
-
-
-def test_time_that_is_up_ends_what_is_prepared(folders, monkeypatch):
-    results, work = folders
-    monkeypatch.setenv("COLORLIB_CACHE", str(work / "cache"))
-    monkeypatch.setattr(pool, "perform", None)  # calling it would fail
-    (run,) = replication.matrix("seconds", "samples/gray")
-    begun = time.monotonic()
-
-    def slowly(items):
-        for item in items:
-            time.sleep(0.2)
-            yield item
-
-    until = time.monotonic() + 0.5
-    replication.work_through([run], results, work, ["cpu"], until=until, progress=slowly)
-    assert time.monotonic() - begun < 5 and not results.exists()
-    assert not preparing()
-
-
-def preparing() -> list[str]:
-    """The threads that make packs and embeddings."""
-    return [thread.name for thread in threading.enumerate() if pool._tell.__name__ in thread.name]
-
-
-def test_runs_begin_while_others_are_prepared_and_are_the_same(folders, tmp_path, monkeypatch):
-    results, work = folders
-    runs = replication.matrix("seconds", "samples/")[:3]
-    happened, first_ended, load = [], threading.Event(), runner.Shared.load
-
-    def slowly(shared, run):  # in this process; the workers have the library's
-        if run == runs[2]:
-            first_ended.wait(100)
-        happened.append(("prepared", run))
-        load(shared, run)
-
-    def report(run, error):
-        assert error is None
-        happened.append(("ended", run))
-        first_ended.set()
-
-    monkeypatch.setattr(runner.Shared, "load", slowly)
-    replication.work_through(runs, results, work, ["cpu", "cpu"], report=report)
-    assert [run for what, run in happened if what == "prepared"] == runs
-    assert {run for what, run in happened[-3:] if what == "ended"} >= {runs[2]}
-    ended = [what for what, _ in happened].index("ended")
-    assert ended < happened.index(("prepared", runs[2])) and not preparing()
-    monkeypatch.setattr(runner.Shared, "load", load)
-    replication.work_through(runs, tmp_path / "alone", work, ["cpu"])
-    assert tables(results) == tables(tmp_path / "alone") and len(tables(results)) > 3
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
-def test_an_interrupt_ends_what_is_prepared(tmp_path):
-    code = """
-import signal, sys, time
-import replication
-
-def slowly(items):
-    for i, item in enumerate(items):
-        if i == 2:
-            print("at work", flush=True)
-        time.sleep(0.2)
-        yield item
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here
-    runs = replication.matrix("seconds", "samples/baseline")
-    replication.work_through(runs, sys.argv[1], sys.argv[1], ["cpu", "cpu"], progress=slowly)
-"""
-    script, cache = tmp_path / "run.py", tmp_path / "cache"
-    script.write_text(code)
-    process = subprocess.Popen(
-        [sys.executable, script, tmp_path / "out"], text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=os.environ | {"COLORLIB_CACHE": str(cache)},
-    )
-    assert process.stdout.readline() == "at work\n"
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=20)
-    assert error.count("Traceback") == 1 and error.rstrip().endswith("KeyboardInterrupt"), error
-    (pack,) = (path for path in cache.iterdir() if path.name.startswith("packed"))
-    assert [path.suffix for path in pack.iterdir()] == [".partial"]
+    assert tables(results) == tables(tmp_path / "whole") and len(tables(results)) == 2
 
 
 def test_several_runs_share_a_device(reproduce, folders, monkeypatch, tmp_path):
@@ -937,40 +781,6 @@ def test_several_runs_share_a_device(reproduce, folders, monkeypatch, tmp_path):
     assert reproduce("--workers-per-device", "0")[0] == 2
 
 
-def test_what_runs_need_is_made_before_and_by_one_process(folders, monkeypatch):
-    results, work = folders
-    monkeypatch.setenv("COLORLIB_CACHE", str(work / "cache"))
-    runs = [run for run in replication.matrix("seconds", "fusion/") if run.variant == "fusion"]
-    for run in runs:
-        run.__dict__["plan"] = dataclasses.replace(run.plan, prior=priors.Spec(size=32))
-    made = []
-
-    def perform(run, results, work, device, commit, shared):
-        made.append({path.name for path in (work / "cache").rglob("*.npy")})
-        monkeypatch.setattr("colorlib.data.rows._fill", None)  # calling it would fail
-        shared.load(run)
-
-    loaded = []
-    prior = runner.Prior
-    monkeypatch.setattr(runner, "Prior", lambda spec: loaded.append(spec) or prior(spec))
-    counted = []
-
-    def progress(items):
-        counted.append(len(items))
-        return iter(items)
-
-    ended = []
-    monkeypatch.setattr(pool, "perform", perform)
-    replication.work_through(
-        runs, results, work, ["cpu"], report=lambda *it: ended.append(it), progress=progress
-    )
-    assert ended == [(run, None) for run in runs] and len(runs) == 2
-    assert made[0] == {"pixels.npy", "embeddings.npy"}
-    # Packs of three splits, their embeddings, and those of test photographs turned twice.
-    assert sorted(counted) == sorted([32, 6, 10] * 2 + [10, 10])
-    assert len(loaded) == 2  # once to prepare, once for both runs
-
-
 @pytest.mark.parametrize("devices", [["cpu"], ["cpu", "cpu"]])
 def test_photographs_that_are_not_there_fail_one_run(folders, monkeypatch, devices):
     results, work = folders
@@ -986,27 +796,15 @@ def test_photographs_that_are_not_there_fail_one_run(folders, monkeypatch, devic
     assert "coast" in ended[runs[0]] and ended[runs[1]] is None
 
 
-def test_an_unforeseen_error_fails_one_run_and_killed_workers_are_reported(folders, monkeypatch):
-    results, work = folders
+def test_an_unforeseen_error_fails_one_run(folders, monkeypatch):
     ended = {}
 
     def broken(*arguments):
         raise MemoryError("none left")
 
     monkeypatch.setattr(pool, "perform", broken)
-    monkeypatch.setattr(runner.Shared, "load", broken)  # of which only the runs tell
     runs = replication.matrix("seconds", "baseline")
     replication.work_through(
-        runs, results, work, ["cpu"], report=lambda run, error: ended.update({run: error})
+        runs, *folders, ["cpu"], report=lambda run, error: ended.update({run: error})
     )
-    assert set(ended.values()) == {"MemoryError: none left"}
-
-    class Dead:
-        def is_alive(self) -> bool:
-            return False
-
-        def get(self, timeout: float):
-            raise queue.Empty
-
-    with pytest.raises(ColorlibError, match="killed"):
-        pool._next(Dead(), [Dead()], pool._Schedule([], "", None))
+    assert ended == dict.fromkeys(runs, "MemoryError: none left") and len(runs) == 2

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+import replication
 from colorlib import data, metrics, networks, training
 from colorlib.base import devices
 from colorlib.base.errors import ColorlibError
@@ -42,7 +43,7 @@ def inputs(model, size: int = 64, batch: int = 4):
 def test_it_is_found():
     assert devices.auto_device() == "cuda"
     assert devices.find("auto") == devices.find("cuda") == "cuda:0"
-    assert devices.all_of("auto")[0] == "cuda:0"
+    assert replication.all_of("auto")[0] == "cuda:0"
     assert devices.device_name("cuda:0") == torch.cuda.get_device_name(0)
 
 

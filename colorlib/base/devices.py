@@ -39,23 +39,6 @@ def find(name: str) -> str:
     return device
 
 
-def all_of(name: str) -> list[str]:
-    """A device for each run that is done at a time: every GPU, or one for each core of a CPU.
-
-    Args:
-        name: as for `find`; a GPU with its number, such as "cuda:1", is taken alone.
-
-    Raises:
-        ColorlibError: there is no such device here.
-    """
-    device = find(name)
-    if device == "cpu":
-        return ["cpu"] * (os.cpu_count() or 1)
-    if name in ("auto", "cuda") and device.startswith("cuda"):
-        return [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-    return [device]
-
-
 def device_name(device: str) -> str:
     """What computes, as results tell it: a GPU's name, or a processor's and its threads."""
     if device.startswith("cuda"):

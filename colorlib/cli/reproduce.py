@@ -58,7 +58,6 @@ def reproduce(
     from tqdm import tqdm
 
     import replication
-    from colorlib.base import devices
 
     if not rate > 0:
         raise ColorlibError(f"--rate must be positive, not {rate:g}")
@@ -69,7 +68,7 @@ def reproduce(
         return
     if work.resolve() == results.resolve():
         raise ColorlibError("--work and --results must be two folders: work is removed when done")
-    slots = [one for one in devices.all_of(device) for _ in range(workers_per_device)]
+    slots = [one for one in replication.all_of(device) for _ in range(workers_per_device)]
     failed = 0
     # The bar counts operations, by which it tells the time left; a trivial baseline counts too.
     tflop = {run: cost.flop / 1e12 + 1e-6 for run, cost in costs.items()}
