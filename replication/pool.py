@@ -84,6 +84,9 @@ def work_through(
         pool.shutdown(cancel_futures=True)
 
 
+_shared: Shared  # of a process that does runs
+
+
 def _begin(slots) -> None:
     """Make a process ready for runs on a device of its own; it ends with its parent."""
     global _shared
