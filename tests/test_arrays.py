@@ -23,7 +23,7 @@ def squared(some):
 
 
 def make(file: Path, items=ITEMS, how=squared, **options):
-    return arrays.cached(file, (2,), "<i8", items, how, chunk=8, **options)
+    return arrays.cached(file, np.dtype(("<i8", (2,))), items, how, chunk=8, **options)
 
 
 @pytest.fixture

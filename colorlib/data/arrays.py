@@ -30,8 +30,7 @@ _PROBLEMS = "problems.json"
 
 def cached(
     file: Path,
-    row: tuple[int, ...],
-    dtype: str,
+    row: np.dtype,
     items: Sequence[Any],
     make: Make,
     chunk: int,
@@ -46,8 +45,7 @@ def cached(
 
     Args:
         file: in a folder of its own in the cache.
-        row: the shape of a row.
-        dtype: of its numbers, as numpy names it, such as "<f4".
+        row: shape and kind of a row, such as ``np.dtype(("<f4", (1000,)))``.
         items: what rows are made from.
         make: makes the rows of some items.
         chunk: how many items at a time.
@@ -62,7 +60,7 @@ def cached(
     Raises:
         ColorlibError: the cache cannot be written.
     """
-    shape = (len(items), *row)
+    shape, dtype = (len(items), *row.shape), row.base
     found = _read(file, shape, dtype)
     if found is None or _fewer_problems(found[1], items, make):
         with _locked(file.parent):
@@ -81,7 +79,7 @@ def cached(
     return found
 
 
-def _read(file: Path, shape: tuple[int, ...], dtype: str) -> tuple[Tensor, dict[int, str]] | None:
+def _read(file: Path, shape: tuple[int, ...], dtype: np.dtype) -> tuple[Tensor, dict[int, str]] | None:
     """The array and its problems; None if it is not there, or damaged."""
     notes = file.with_name(_PROBLEMS)
     try:
@@ -89,7 +87,7 @@ def _read(file: Path, shape: tuple[int, ...], dtype: str) -> tuple[Tensor, dict[
         problems = json.loads(notes.read_text()) if notes.is_file() else {}
     except (OSError, ValueError, EOFError):
         return None
-    if array.shape != shape or array.dtype != np.dtype(dtype):
+    if array.shape != shape or array.dtype != dtype:
         return None
     return torch.from_numpy(array), {int(i): why for i, why in problems.items()}
 
@@ -102,17 +100,17 @@ def _fewer_problems(problems: dict[int, str], items: Sequence[Any], make: Make) 
 def _fill(
     path: Path,
     shape: tuple[int, ...],
-    dtype: str,
+    dtype: np.dtype,
     items: Sequence[Any],
     make: Make,
     chunk: int,
     progress: Progress,
     then: Callable[[np.ndarray], np.ndarray],
 ) -> dict[int, str]:
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = int(np.prod(shape)) * dtype.itemsize
     if shutil.disk_usage(path.parent).free < size:  # else writing into the map ends the process
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    array = np.lib.format.open_memmap(path, "w+", np.dtype(dtype), shape)
+    array = np.lib.format.open_memmap(path, "w+", dtype, shape)
     starts = range(0, len(items), chunk)
     made = joblib.Parallel(-1, prefer="threads", return_as="generator")(
         joblib.delayed(make)(items[start : start + chunk]) for start in starts

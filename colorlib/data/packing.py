@@ -66,7 +66,7 @@ def pack(
         good, skipped = tuple(photos[i] for i in kept), tuple(photos[i] for i in problems)
         file = _pixels_file(good, size)
         pixels, _ = cached(
-            file, (size, size, 3), "|u1", kept, lambda some: (whole[some].numpy(), {}), 32
+            file, _squares(size), kept, lambda some: (whole[some].numpy(), {}), 32
         )
     names, key = tuple(photo.name for photo in good), _key(good, size)
     found = Packed(pixels, names, key, photos=good, skipped=skipped)
@@ -126,16 +126,15 @@ def embed(
         pixels, problems = squares(prior.spec.size, some)
         return embedded(pixels), problems
 
-    file, row = _file(photos, prior, mirrored, upside_down), (prior.features,)
+    file = _file(photos, prior, mirrored, upside_down)
+    row = np.dtype(("<f4", (prior.features,)))
     with threads(1 if on_cpu else None):
         notes = {_DEVICE: device_name(str(device))}
     if on_cpu:
-        found, problems = cached(
-            file, row, "<f4", paths, read_and_embedded, 16, progress, notes=notes
-        )
+        found, problems = cached(file, row, paths, read_and_embedded, 16, progress, notes=notes)
     else:  # one thread tells the GPU what to do, and the others read
         read = partial(squares, prior.spec.size)
-        found, problems = cached(file, row, "<f4", paths, read, 64, progress, embedded, notes)
+        found, problems = cached(file, row, paths, read, 64, progress, embedded, notes)
     if problems:
         shutil.rmtree(file.parent, ignore_errors=True)
         raise _unreadable({photos[i]: why for i, why in problems.items()}, len(photos))
@@ -165,7 +164,11 @@ def _decoded(
 ) -> tuple[Tensor, dict[int, str]]:
     """(N, S, S, 3) uint8, and why some cannot be decoded."""
     paths, make = [str(photo.path) for photo in photos], partial(squares, size)
-    return cached(_pixels_file(photos, size), (size, size, 3), "|u1", paths, make, 32, progress)
+    return cached(_pixels_file(photos, size), _squares(size), paths, make, 32, progress)
+
+
+def _squares(size: int) -> np.dtype:
+    return np.dtype(("|u1", (size, size, 3)))
 
 
 def _pixels_file(photos: Sequence[Photo], size: int) -> Path:
