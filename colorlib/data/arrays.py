@@ -79,7 +79,9 @@ def cached(
     return found
 
 
-def _read(file: Path, shape: tuple[int, ...], dtype: np.dtype) -> tuple[Tensor, dict[int, str]] | None:
+def _read(
+    file: Path, shape: tuple[int, ...], dtype: np.dtype
+) -> tuple[Tensor, dict[int, str]] | None:
     """The array and its problems; None if it is not there, or damaged."""
     notes = file.with_name(_PROBLEMS)
     try:
