@@ -150,8 +150,8 @@ diagrams.whole("attention", size=256)
 # %% tags=["hide-input"]
 figures.table(
     ("the paper claims", "verdict", "what we find"),
-    [(claim["title"], figures.verdict(claim["verdict"]), claim["plain"])
-     for claim in claims.ledger()],
+    [(claim.title, figures.verdict(claim.verdict), claim.plain)
+     for claim in claims.LEDGER],
     "The paper's claims and our verdicts.", "tbl-scoreboard", words=3,
 )
 

@@ -70,9 +70,9 @@ from replication.book import figures
 # photographs, by which nothing was chosen.
 
 # %%
-SCALE = claims.scales()[0]  # the most telling one
+SCALE = claims.SCALES[0]  # the most telling one
 recorded = {scale: replication.recorded(replication.RESULTS, scale)
-            for scale in claims.scales()}
+            for scale in claims.SCALES}
 runs = recorded[SCALE]
 plan = replication.declared()["scales"][SCALE]
 everything = [run for rows in runs.values()
@@ -222,8 +222,8 @@ steps = {
     "attention - control": "attention-beats-control",
     "attention: with - without xy": "coordinates-help",
 }
-ledger = {claim["id"]: claim for claim in claims.ledger()}
-judged = {name: claims.judge(claim["rule"], recorded)
+ledger = {claim.id: claim for claim in claims.LEDGER}
+judged = {name: claims.judge(claim.test, recorded)
           for name, claim in ledger.items()}
 panels = {
     row["where"]: {
@@ -450,13 +450,11 @@ figures.intervals({"landscapes": changes},
 # and 10 to 96 test photographs at 64 pixels. The same five differences there:
 
 # %%
-small = recorded["minutes"]
-intervals = [
-    replication.relative(rows[rule["one"]],
-                         rows[rule["other"]]).interval
-    for rows in small.values()
-    for rule in (ledger[name]["rule"] for name in steps.values())
-]
+small = {"minutes": recorded["minutes"]}
+again = {name: claims.judge(claim.test, small)
+         for name, claim in ledger.items()}
+intervals = [row["estimate"].interval for name in steps.values()
+             for row in again[name].evidence]
 print(len(intervals), "intervals;",
       sum(low <= 0 <= high for _, low, high in intervals),
       "of them contain zero;")
@@ -464,9 +462,8 @@ print("half of them are wider than",
       f"{np.median([high - low for _, low, high in intervals]):.0f} %")
 print("\nverdicts by these runs alone that differ:")
 for name, claim in ledger.items():
-    now = claims.judge(claim["rule"], {"minutes": small}).verdict
-    if now != judged[name].verdict:
-        print(f"  {claim['title']}: {now}")
+    if again[name].verdict != judged[name].verdict:
+        print(f"  {claim.title}: {again[name].verdict}")
 
 # %% [markdown]
 # Three of the four sets could not have told a gain of a fifth from chance.
@@ -516,14 +513,14 @@ def fold(name):
         lines.append(f"- mean: {numbers({'estimate': found.whole})}")
     where = (f"Judged by the scale *{found.scale}*."
              if found.scale else "")
-    section = claim["section"].replace("abstract", "the abstract")
+    section = claim.section.replace("abstract", "the abstract")
     section = section if section[0] == "t" else f"section {section}"
     return "\n".join([
-        f"::::{{dropdown}} {claim['title']}: {found.verdict}",
+        f"::::{{dropdown}} {claim.title}: {found.verdict}",
         f":class-container: claim {found.verdict.split()[0]}", "",
-        f"> {claim['quote']} ({section})", "",
-        claims.in_words(claim["rule"]), "", *lines, "",
-        f"{claim['plain']} {where}", "::::"])
+        f"> {claim.quote} ({section})", "",
+        found.question, "", *lines, "",
+        f"{claim.plain} {where}", "::::"])
 
 
 Markdown("\n\n".join(map(fold, ledger)))
@@ -558,16 +555,16 @@ for run in forged[SCALE]["imagenet64"]["attention"]:
     run["scores"]["ab_mse"] = [
         0.8 * value for value in run["scores"]["ab_mse"]]
 for name, claim in ledger.items():
-    now = claims.judge(claim["rule"], forged).verdict
+    now = claims.judge(claim.test, forged).verdict
     if now != judged[name].verdict:
-        print(f"{claim['title']}: {judged[name].verdict} -> {now}")
+        print(f"{claim.title}: {judged[name].verdict} -> {now}")
 
 # %% [markdown]
 # ## What to remember
 
 # %%
 for verdict in claims.VERDICTS:
-    titles = [ledger[name]["title"] for name, found in judged.items()
+    titles = [ledger[name].title for name, found in judged.items()
               if found.verdict == verdict]
     if titles:
         print(f"{verdict} ({len(titles)}):")
@@ -577,13 +574,13 @@ for verdict in claims.VERDICTS:
 # The prior helps. Attention costs weights and gains nothing that its
 # control does not gain.
 #
-# To run a row again, delete its folder and say
+# To run a row again, delete its line in `results/minutes/runs.jsonl` and say
 #
 # ```
 # colorlib reproduce --scale minutes --only coast/attention/0
 # ```
 #
-# On a processor of the same kind the tables come out the same.
+# On a processor of the same kind the values come out the same.
 
 # %% [markdown]
 # ## Three questions
@@ -617,15 +614,16 @@ for verdict in claims.VERDICTS:
 # %% [markdown]
 # ## Exercises
 #
-# **1.** Write a rule for a claim of your own, such as "attention with
+# **1.** Write a test for a claim of your own, such as "attention with
 # coordinates beats fusion with coordinates", and judge it.
 #
 # :::{dropdown} Solution
 # ```python
-# rule = {"kind": "lower", "one": "attention-coordinates",
-#         "other": "fusion-coordinates"}
-# print(claims.in_words(rule))
-# print(claims.judge(rule, recorded))
+# def with_coordinates(runs):
+#     return claims.lower(
+#         runs, "attention-coordinates", "fusion-coordinates")
+#
+# print(claims.judge(with_coordinates, recorded))
 # ```
 # :::
 #

@@ -16,50 +16,38 @@ DATA = replication.declared()["scales"][SCALE]["data"]
 
 @pytest.fixture(scope="module")
 def recorded_runs():
-    return {scale: replication.recorded(RESULTS, scale) for scale in claims.scales()}
+    return {scale: replication.recorded(RESULTS, scale) for scale in claims.SCALES}
 
 
-def test_every_verdict_is_what_its_rule_gives_on_the_recorded_runs(recorded_runs):
-    found = {
-        claim["id"]: claims.judge(claim["rule"], recorded_runs).verdict
-        for claim in claims.ledger()
+def test_every_verdict_is_what_comes_out_of_the_recorded_runs(recorded_runs):
+    found = {claim.id: claims.judge(claim.test, recorded_runs) for claim in claims.LEDGER}
+    assert {name: one.verdict for name, one in found.items()} == {
+        claim.id: claim.verdict for claim in claims.LEDGER
     }
-    assert found == {claim["id"]: claim["verdict"] for claim in claims.ledger()}
-
-
-def test_the_first_scale_with_all_runs_judges(recorded_runs):
-    by = {
-        claim["id"]: claims.judge(claim["rule"], recorded_runs).scale for claim in claims.ledger()
-    }
+    for judgement in found.values():
+        assert judgement.question[-1] in ".?" and judgement.verdict in claims.VERDICTS
+    by = {name: one.scale for name, one in found.items()}
     assert by["priors-help"] == "gpu" and by["overfits-a-tiny-set"] == "minutes"
     assert by["batch-norm-speeds"] == "minutes"  # of which gpu has one seed
     assert by["any-size"] is by["first-attention"] is None
+
+
+def test_the_first_scale_with_all_runs_judges(recorded_runs):
     old = {"minutes": recorded_runs["minutes"]}
-    rule = {"kind": "lower", "one": "fusion", "other": "baseline"}
-    assert claims.judge(rule, old).scale == "minutes"
-    assert claims.judge(rule, {}).verdict == "not run yet"
+    assert claims.judge(claims.priors_help, old).scale == "minutes"
+    assert claims.judge(claims.priors_help, {}).verdict == "not run yet"
 
 
-def test_claims_are_complete_and_name_variants_that_exist():
-    known = replication.declared()["variants"] | replication.declared()["ablations"]
-    names = [claim["id"] for claim in claims.ledger()]
-    assert len(set(names)) == len(names) >= 14
-    for claim in claims.ledger():
-        assert set(claim) == {"id", "title", "plain", "section", "quote", "rule", "verdict"}
-        words = claims.in_words(claim["rule"])
-        assert words[-1] in ".?" and "{" not in words
-        assert claim["verdict"] in claims.VERDICTS
-        rule = claim["rule"]
-        mentioned = [rule.get("one"), rule.get("other"), *rule.get("others", [])]
-        assert all(name in known for name in mentioned if name)
-        assert rule["kind"] != "none" or rule["why"]
+def test_claims_have_names_and_all_they_should_say():
+    assert len({claim.id for claim in claims.LEDGER}) == len(claims.LEDGER) >= 14
+    assert all(all(vars(claim).values()) for claim in claims.LEDGER)
 
 
 @pytest.mark.skipif(not PAPER.is_file(), reason="needs the paper beside the checkout")
 def test_quotations_are_the_papers_words():
     text = " ".join(PAPER.read_text().replace("*", "").split())
-    for claim in claims.ledger():
-        assert claim["quote"] in text, claim["id"]
+    for claim in claims.LEDGER:
+        assert claim.quote in text, claim.id
 
 
 def runs(*errors: float, weights: int = 10, curve=(3.0, 2.0, 1.0)) -> list[dict]:
@@ -81,8 +69,8 @@ def everywhere(**variants) -> dict:
     return {data: dict(variants) for data in DATA}
 
 
-def verdict(recorded, **rule) -> str:
-    return claims.judge(rule, {SCALE: recorded}).verdict
+def verdict(recorded, test=lambda runs: claims.lower(runs, "a", "b")) -> str:
+    return claims.judge(test, {SCALE: recorded}).verdict
 
 
 def noisy(error: float, by: float = 0.0) -> list[dict]:
@@ -91,151 +79,141 @@ def noisy(error: float, by: float = 0.0) -> list[dict]:
 
 
 def test_a_comparison_has_three_verdicts():
-    rule = {"kind": "lower", "one": "a", "other": "b"}
     base = noisy(2, 0.01)
 
     def by(error, spread=0.01):
-        return verdict(everywhere(a=noisy(error, spread), b=base), **rule)
+        return verdict(everywhere(a=noisy(error, spread), b=base))
 
     assert by(1) == "supported"
     assert by(3) == "contradicted"  # the other way
     assert by(2) == "contradicted"  # none larger than the margin
     assert by(2, 1.0) == "undecided" and by(1.9, 1.0) == "undecided"
     assert by(1.96) == "supported" and by(1.97) == "supported"  # small, and beyond chance
-    assert verdict(everywhere(a=base, b=base[:2]), **rule) == "not run yet"  # a seed is missing
+    assert verdict(everywhere(a=base, b=base[:2])) == "not run yet"  # a seed is missing
     missing = everywhere(a=base, b=base)
     del missing["coast"]
-    assert verdict(missing, **rule) == "not run yet"
+    assert verdict(missing) == "not run yet"
 
 
 def test_the_mean_over_data_sets_decides():
-    rule = {"kind": "lower", "one": "a", "other": "b"}
     recorded = everywhere(a=noisy(2, 0.01), b=noisy(2, 0.01))
     recorded["coast"] = {"a": noisy(1, 0.01), "b": noisy(2, 0.01)}
-    found = claims.judge(rule, {SCALE: recorded})
+    found = claims.judge(lambda runs: claims.lower(runs, "a", "b"), {SCALE: recorded})
     assert found.verdict == "supported" and len(found.evidence) == len(DATA)
     assert found.whole.mean == pytest.approx(-50 / len(DATA))
     assert [row["outcome"] for row in found.evidence].count("supported") == 1
 
 
 def test_only_the_planned_seeds_count():
-    rule = {"kind": "lower", "one": "a", "other": "b"}
+    def test(runs):
+        return claims.lower(runs, "a", "b")
+
     planned, more = runs(1, 1, 1), runs(1, 1, 1, 9, 9)
-    wanted = claims.judge(rule, {SCALE: everywhere(a=planned, b=runs(2, 2, 2))})
+    wanted = claims.judge(test, {SCALE: everywhere(a=planned, b=runs(2, 2, 2))})
     assert wanted.verdict == "supported"
-    assert claims.judge(rule, {SCALE: everywhere(a=more, b=runs(2, 2, 2, 0))}) == wanted
-    assert verdict(everywhere(a=more[:2] + more[3:], b=planned), **rule) == "not run yet"
+    assert claims.judge(test, {SCALE: everywhere(a=more, b=runs(2, 2, 2, 0))}) == wanted
+    assert verdict(everywhere(a=more[:2] + more[3:], b=planned)) == "not run yet"
 
 
 def test_lowest_compares_with_each_on_the_ablations_data():
-    rule = {"kind": "lowest", "one": "a", "others": ["b", "c"]}
+    def by(a, b, c):
+        return verdict({"coast": {"a": a, "b": b, "c": c}},
+                       lambda runs: claims.lowest(runs, "a", "b", "c"))
+
     low, high = noisy(1, 0.01), noisy(2, 0.01)
-    assert verdict({"coast": {"a": low, "b": high, "c": high}}, **rule) == "supported"
-    assert verdict({"coast": {"a": low, "b": high, "c": low}}, **rule) == "contradicted"
-    assert verdict({"coast": {"a": low, "b": high, "c": noisy(1, 0.5)}}, **rule) == "undecided"
-    assert verdict({"coast": {"a": high, "b": low, "c": high}}, **rule) == "contradicted"
+    assert by(low, high, high) == "supported"
+    assert by(low, high, low) == by(high, low, high) == "contradicted"
+    assert by(low, high, noisy(1, 0.5)) == "undecided"
+    assert verdict({"coast": {"a": low}}, lambda runs: claims.lowest(runs, "a")) == "not run yet"
 
 
-def test_fewer_sooner_easier_duller():
+def test_fewer_weights():
     few, many = runs(1, 1, 1, weights=5), runs(1, 1, 1, weights=6)
-    rule = {"kind": "fewer", "one": "a", "other": "b"}
-    assert verdict(everywhere(a=few, b=many), **rule) == "supported"
-    assert verdict(everywhere(a=many, b=few), **rule) == "contradicted"
-    assert verdict(everywhere(a=few, b=few), **rule) == "contradicted"
+    for one, other, wanted in (
+        (few, many, "supported"), (many, few, "contradicted"), (few, few, "contradicted")
+    ):
+        assert verdict(everywhere(attention=one, fusion=other), claims.fewer_weights) == wanted
+
+
+def test_sooner():
+    def by(a, b):
+        return verdict({"coast": {"a": a, "b": b}}, lambda runs: claims.sooner(runs, "a", "b"))
 
     quick, slow = runs(1, 1, 1, curve=(2, 0.9, 0.8, 0.7)), runs(1, 1, 1, curve=(4, 3, 2, 1))
-    rule = {"kind": "sooner", "one": "a", "others": ["b"]}
-    assert verdict({"coast": {"a": quick, "b": slow}}, **rule) == "supported"
-    assert verdict({"coast": {"a": slow, "b": quick}}, **rule) == "contradicted"
-    assert verdict({"coast": {"a": slow, "b": slow}}, **rule) == "contradicted"
-    assert verdict({"coast": {"a": quick[:1], "b": slow}}, **rule) == "not run yet"
+    assert by(quick, slow) == "supported"
+    assert by(slow, quick) == by(slow, slow) == "contradicted"
+    assert by(quick[:1], slow) == "not run yet"
     spiked = runs(1, 1, 1, curve=(9, 9, 9, 1, 9, 9, 9, 9, 9, 3))  # one low epoch is no level
     late = runs(1, 1, 1, curve=(9, 9, 9, 9, 9, 9, 9, 3.5, 3.5, 3.5))
-    assert verdict({"coast": {"a": spiked, "b": late}}, **rule) == "contradicted"
-    mixed = [quick[0], quick[1], slow[2]]
-    assert verdict({"coast": {"a": mixed, "b": slow}}, **rule) == "undecided"
-
+    assert by(spiked, late) == "contradicted"
+    assert by([quick[0], quick[1], slow[2]], slow) == "undecided"
     lost = runs(1, 1, 1, curve=(2, 0.9, float("nan"), float("nan")))
-    assert verdict({"coast": {"a": slow, "b": lost}}, **rule) == "supported"
-    assert verdict({"coast": {"a": lost, "b": slow}}, **rule) == "contradicted"
+    assert by(slow, lost) == "supported" and by(lost, slow) == "contradicted"
 
-    rule = {"kind": "easier", "one": "a", "pairs": [["coast", "samples"], ["here", "there"]]}
-    base = runs(2)
-    easy, hard = {"a": runs(1, 1, 1), "mean-colour": base}, {"a": few, "mean-colour": runs(1)}
-    assert verdict({"coast": easy, "samples": hard}, **rule) == "supported"
-    assert verdict({"coast": hard, "samples": easy}, **rule) == "contradicted"
 
-    rule = {"kind": "duller", "one": "a", "pairs": [["coast", "samples"]]}
-    dull, vivid = {"a": runs(0.2, 0.3, 0.1)}, {"a": runs(0.6, 0.6, 0.6)}
-    assert verdict({"coast": dull, "samples": vivid}, **rule) == "supported"
-    assert verdict({"coast": vivid, "samples": dull}, **rule) == "contradicted"
+def test_narrow_is_easier_and_broad_goes_dull():
+    def by(test, coast, broad):
+        return verdict({"coast": coast, "imagenet_sample256": broad}, test)
+
+    test, three = claims.narrow_is_easier, runs(1, 1, 1)
+    easy = {"attention": three, "mean-colour": runs(2)}
+    hard = {"attention": three, "mean-colour": runs(1)}
+    assert by(test, easy, hard) == "supported" and by(test, hard, easy) == "contradicted"
+
+    test = claims.broad_goes_dull
+    dull, vivid = ({"attention": runs(*chroma)} for chroma in ((0.2, 0.3, 0.1), (0.6, 0.6, 0.6)))
+    assert by(test, vivid, dull) == "supported" and by(test, dull, vivid) == "contradicted"
     skewed = runs(0.2, 0.2, 0.2)
     for run in skewed:
         run["scores"]["chroma_ratio"][0] = 99.0  # nearly gray; the median is as it was
-    assert verdict({"coast": {"a": skewed}, "samples": vivid}, **rule) == "supported"
-    both = {"a": runs(0.2, 0.6, 0.9)}
-    assert verdict({"coast": both, "samples": vivid}, **rule) == "undecided"
-    assert verdict({"coast": dull}, **rule) == "not run yet"
+    assert by(test, vivid, {"attention": skewed}) == "supported"
+    assert by(test, vivid, {"attention": runs(0.2, 0.6, 0.9)}) == "undecided"
+    assert verdict({"coast": dull}, test) == "not run yet"
 
 
-def test_below():
-    rule = {"kind": "below", "one": "a", "metric": "chroma_ratio", "limit": 1.0}
-    assert verdict(everywhere(a=runs(0.5, 0.5, 0.6)), **rule) == "supported"
-    assert verdict(everywhere(a=runs(1.5, 1.5, 1.6)), **rule) == "contradicted"
-    assert verdict(everywhere(a=runs(0.5, 0.9, 1.3)), **rule) == "undecided"
+def test_low_saturation():
+    def by(attention):
+        return verdict(everywhere(attention=attention), claims.low_saturation)
+
     dull = runs(0.5, 0.5, 0.6)
+    assert by(dull) == "supported" and by(runs(1.5, 1.5, 1.6)) == "contradicted"
+    assert by(runs(0.5, 0.9, 1.3)) == "undecided"
     for run in dull:
         run["scores"]["chroma_ratio"][3] = float("nan")  # a gray photograph
-    assert verdict(everywhere(a=dull), **rule) == "supported"
+    assert by(dull) == "supported"
 
 
-def test_without_comparisons_nothing_is_decided():
-    rule = {"kind": "lowest", "one": "a", "others": []}
-    assert verdict({"coast": {"a": runs(1, 1, 1)}}, **rule) == "not run yet"
-
-
-def test_overfits_looks_sizes():
-    def at_distance(*values) -> list[dict]:
+def test_overfits_and_looks():
+    def at_distance(*values, mean=20.0) -> list[dict]:
         return [
-            run | {"mean_colour": {"train": 20.0},
+            run | {"mean_colour": {"train": mean},
                    "attention_distance": {"between_positions": value}}
             for run, value in zip(runs(1, 1, 1), values, strict=True)
         ]
 
-    rule = {"kind": "overfits", "one": "a"}
-    below = at_distance(1, 1, 1)  # 1 is below 20 / 10
-    assert verdict({"coast": {"a": below}}, **rule) == "supported"
-    for run in (less := at_distance(1, 1, 1)):
-        run["mean_colour"]["train"] = 9.0
-    assert verdict({"coast": {"a": less}}, **rule) == "contradicted"
-    assert verdict({}, **rule) == "not run yet"
+    test = claims.overfits_a_tiny_set
+    tiny, barely = at_distance(1, 1, 1), at_distance(1, 1, 1, mean=9.0)
+    assert verdict({"coast": {"tiny": tiny}}, test) == "supported"  # 1 is below 20 / 10
+    assert verdict({"coast": {"tiny": barely}}, test) == "contradicted"
+    assert verdict({}, test) == "not run yet"
 
-    rule = {"kind": "looks", "one": "a", "least": 0.2}
-    assert verdict(everywhere(a=at_distance(0.3, 0.3, 0.3)), **rule) == "supported"
-    mixed = everywhere(a=at_distance(0.3, 0.3, 0.3)) | {"coast": {"a": at_distance(0.3, 0.3, 0.1)}}
-    assert verdict(mixed, **rule) == "undecided"
-    assert verdict(everywhere(a=at_distance(0.1, 0.1, 0.1)), **rule) == "contradicted"
-
-    rule = {"kind": "sizes", "one": "attention", "sizes": [[16, 16], [9, 40]]}
-    assert verdict({}, **rule) == "supported"
+    test, far = claims.attention_looks, everywhere(attention=at_distance(0.3, 0.3, 0.3))
+    assert verdict(far, test) == "supported"
+    mixed = far | {"coast": {"attention": at_distance(0.3, 0.3, 0.01)}}
+    assert verdict(mixed, test) == "undecided"
+    near = everywhere(attention=at_distance(0.01, 0.01, 0.01))
+    assert verdict(near, test) == "contradicted"
 
 
-def test_a_rule_that_runs_a_network_leaves_chance_as_it_was():
+def test_what_runs_a_network_needs_no_runs_and_leaves_chance_as_it_was():
     before = torch.get_rng_state()
-    verdict({}, kind="sizes", one="attention", sizes=[[16, 16]])
+    assert verdict({}, claims.any_size) == "supported"
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_each_kind_of_rule_is_one_record_with_its_words():
-    assert {claim["rule"]["kind"] for claim in claims.ledger()} <= set(claims.RULES)
-    for kind, rule in claims.RULES.items():
-        assert rule.words[-1] in ".?" and (rule.compare is None) == (kind == "none")
-
-
 def test_a_changed_number_changes_the_verdict():
-    rule = {"kind": "lower", "one": "a", "other": "b"}
     recorded = everywhere(a=runs(1, 1, 1), b=runs(2, 2, 2))
-    assert verdict(recorded, **rule) == "supported"
+    assert verdict(recorded) == "supported"
     recorded["coast"] = copy.deepcopy(recorded["coast"])
     recorded["coast"]["a"][0]["scores"]["ab_mse"][0] = 1000.0
-    assert verdict(recorded, **rule) == "undecided"
+    assert verdict(recorded) == "undecided"

@@ -562,9 +562,9 @@ def test_the_steps_of_chapter_8_are_rows_of_both_scales_and_recorded():
 
 
 def test_every_scale_that_judges_could_give_every_claim_a_verdict():
-    for scale in claims.scales():
+    for scale in claims.SCALES:
         recorded = {scale: replication.recorded(records.RESULTS, scale)}
-        verdicts = {c["id"]: claims.judge(c["rule"], recorded).verdict for c in claims.ledger()}
+        verdicts = {c.id: claims.judge(c.test, recorded).verdict for c in claims.LEDGER}
         missing = {name for name, verdict in verdicts.items() if verdict == "not run yet"}
         lacking = {"overfits-a-tiny-set", "adam-best", "batch-norm-speeds"}
         assert missing == (lacking if scale == "gpu" else set())
