@@ -43,6 +43,7 @@ PREDICTED = ("first", "middle", "last", "best", "median", "worst")
 """The test photographs of ``pictures.zip``: three by their place in the list, three by ab-MSE."""
 
 _VALUES, _PICTURES = "values.csv.bz2", "pictures.zip"
+_SIDE = 128  # pixels of a photograph in it, at most
 
 
 def recorded(results: Path | str, scale: str) -> dict[str, dict[str, dict[str, list[dict]]]]:
@@ -124,9 +125,12 @@ def _photo_name(run: Run, name: str) -> str:
 
 
 def _jpeg(pixels: Tensor) -> bytes:
-    """Of Lab, (3, H, W)."""
+    """Of Lab, (3, H, W). The shorter side is a photograph's, at most 128 pixels in a picture."""
     rgb, made = lab.lab_to_rgb(pixels).movedim(0, -1), io.BytesIO()
     picture = Image.fromarray((rgb * 255).round().byte().numpy())
+    if (scale := _SIDE / min(picture.size)) < 1:
+        sides = [round(scale * side) for side in picture.size]
+        picture = picture.resize(sides, Image.Resampling.LANCZOS)
     picture.save(made, "JPEG", quality=92, subsampling=0, progressive=True)
     return made.getvalue()
 
