@@ -569,7 +569,7 @@ figures.grid({
 # they were not trained on:
 
 # %% tags=["hide-input"]
-cards = {name: zoo.card(name)["scores"] for name in zoo.names()}
+cards = {name: zoo.card(name).scores for name in zoo.names()}
 sets = ("landscapes", "places", "everyday")
 figures.table(
     ("weights", *(f"{name}: {what}" for name in sets
