@@ -642,7 +642,8 @@ for verdict in claims.VERDICTS:
 # :::{dropdown} Solution
 # ```python
 # for name in plan["judged"]:
-#     print(name, replication.difference(
-#         runs[name]["attention"], runs[name]["fusion"], "delta_e"))
+#     print(name, replication.estimate(
+#         runs[name]["attention"], runs[name]["fusion"],
+#         "delta_e").interval)
 # ```
 # :::

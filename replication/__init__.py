@@ -6,7 +6,7 @@ from replication.matrix import TRIVIAL, Plan, Run, declared, matrix
 from replication.pool import all_of, work_through
 from replication.records import PREDICTED, RESULTS, pictures, recorded
 from replication.runner import perform
-from replication.statistics import Estimate, Summary, difference, estimate, relative, summary
+from replication.statistics import Estimate, Summary, estimate, relative, summary
 
 __all__ = [
     "PREDICTED",
@@ -20,7 +20,6 @@ __all__ = [
     "all_of",
     "cost",
     "declared",
-    "difference",
     "estimate",
     "matrix",
     "perform",

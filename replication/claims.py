@@ -14,7 +14,7 @@ least two of them.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -76,10 +76,8 @@ class Runs:
             chosen = found[:1]
         else:
             by_seed = {run["settings"]["seed"]: run for run in found}
-            planned = self.plan["seeds"]
-            if variant in declared()["ablations"]:
-                planned = self.plan.get("ablation_seeds", planned)
-            seeds = range(planned)
+            key = "ablation_seeds" if variant in declared()["ablations"] else "seeds"
+            seeds = range(self.plan.get(key, self.plan["seeds"]))
             chosen = [by_seed[seed] for seed in seeds] if by_seed.keys() >= set(seeds) else []
         if len(chosen) < least:
             raise _Missing
@@ -128,7 +126,7 @@ def _all(outcomes: list[str]) -> str:
     return next((bad for bad in ("contradicted", "undecided") if bad in outcomes), "supported")
 
 
-def _by_seed(where: str, one: list, other: Any, holds: Iterable[bool]) -> dict:
+def _by_seed(where: str, one: Any, other: Any, holds: Iterable[bool]) -> dict:
     """A comparison with an answer for each seed."""
     answers = list(holds)
     outcome = "supported" if all(answers) else "undecided" if any(answers) else "contradicted"
@@ -138,12 +136,15 @@ def _by_seed(where: str, one: list, other: Any, holds: Iterable[bool]) -> dict:
 # Comparisons that several claims need ------------------------------------------
 
 
+_PAIRED = "Paired by photograph; 95 % interval over photographs and seeds."
+
+
 def lower(runs: Runs, one: str, other: str) -> Judgement:
     """The error of a network against that of another."""
     return on_average(
         runs,
         f"Is the error of {one} on test photographs lower than that of {other}, on the mean of "
-        "the data sets? Paired by photograph; 95 % interval over photographs and seeds.",
+        f"the data sets? {_PAIRED}",
         lambda data: relative(runs.of(data, one), runs.of(data, other)),
     )
 
@@ -162,11 +163,8 @@ def lowest(runs: Runs, one: str, *others: str) -> Judgement:
         for other in others:
             found = relative(runs.of(data, one), runs.of(data, other))
             rows.append({"where": f"against {other}", "estimate": found, "outcome": _side(found)})
-    return runs.found(
-        f"Is the error of {one} on test photographs lower than that of each of: "
-        f"{', '.join(others)}? Paired by photograph; 95 % interval over photographs and seeds.",
-        rows,
-    )
+    asked = f"Is the error of {one} on test photographs lower than that of each of: "
+    return runs.found(asked + ", ".join(others) + f"? {_PAIRED}", rows)
 
 
 def sooner(runs: Runs, one: str, *others: str) -> Judgement:
@@ -223,8 +221,7 @@ def lower_by_seed(
 # The claims -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """What the paper claims.
 
     Attributes:
@@ -249,7 +246,7 @@ LEDGER: list[Claim] = []
 
 
 def _claim(section: str, title: str, verdict: str, plain: str) -> Callable[[Test], Test]:
-    """Enters a function into the ledger, with the first four fields of `Claim`."""
+    """Enters a function into the ledger."""
 
     def enter(test: Test) -> Test:
         name, quote = test.__name__.replace("_", "-"), " ".join((test.__doc__ or "").split())

@@ -45,12 +45,10 @@ def of(run: Run) -> Cost:
 def flop_of_a_visit(config: Config, size: int) -> float:
     """Floating-point operations of one photograph in training, forward and back.
 
-    A multiplication and an addition are two. Convolutions and products of matrices
-    are counted, what is done number by number is not. Nothing is computed: the
-    tensors have no contents.
+    A multiplication and an addition are two. Convolutions and products of matrices are counted,
+    what is done number by number is not. Nothing is computed: the tensors have no contents.
 
     Args:
-        config: of the network.
         size: side of the photograph in pixels.
     """
     with torch.device("meta"):

@@ -75,15 +75,12 @@ class Run:
     seed: int | None  # None for a trivial baseline
 
     def __str__(self) -> str:
-        return "/".join(map(str, (self.scale, self.data, self.variant, self._seed)))
-
-    @property
-    def _seed(self) -> str:
-        return "any" if self.seed is None else str(self.seed)
+        seed = "any" if self.seed is None else self.seed
+        return f"{self.scale}/{self.data}/{self.variant}/{seed}"
 
     def folder(self, work: Path | str) -> Path:
         """Where its checkpoints lie until it is done."""
-        return user_path(work) / self.scale / self.data / self.variant / self._seed
+        return user_path(work) / str(self)
 
     def done(self, results: Path | str) -> bool:
         """Whether it is recorded."""
@@ -139,11 +136,11 @@ def _of_data_set(scale: dict, name: str) -> dict:
 
 
 def matrix(scale: str, only: str | None = None) -> list[Run]:
-    """The runs of a scale, in the order in which they are worth having.
+    """The runs of a scale whose names contain `only`, the most valuable first.
 
     Args:
         scale: one of those declared, such as "minutes".
-        only: keep the runs whose name, such as ``minutes/coast/attention/0``, contains this.
+        only: a part of a name such as ``minutes/coast/attention/0``.
 
     Raises:
         ColorlibError: no such scale, or nothing left.

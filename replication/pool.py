@@ -20,6 +20,7 @@ from replication.matrix import Run
 from replication.runner import Shared, perform
 
 _PATIENCE = 30.0  # seconds that a process has to end by itself
+_shared: Shared
 
 
 def work_through(
@@ -84,12 +85,9 @@ def work_through(
         pool.shutdown(cancel_futures=True)
 
 
-_shared: Shared  # of a process that does runs
-
-
 def _begin(slots) -> None:
     """Make a process ready for runs on a device of its own; it ends with its parent."""
-    global _shared
+    global _shared  # what it loads for its runs
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of which the parent tells
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # which removes files half written
     Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()  # type: ignore[union-attr]

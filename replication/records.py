@@ -57,16 +57,17 @@ def recorded(results: Path | str, scale: str) -> dict[str, dict[str, dict[str, l
         ColorlibError: a run without its values.
     """
     folder = files.user_path(results) / scale
-    runs, tables, found = _read_runs(folder), dict[str, dict](), dict[str, dict]()
-    for owner, where, what, *values in _read_values(folder):
-        row: list = values if what == "photo" else [float(value) for value in values]
-        tables.setdefault(owner, {}).setdefault(where, {})[what] = row
-    for name, run in runs.items():
+    tables: dict[str, dict[str, dict[str, list]]] = {}
+    for name, where, what, *values in _read_values(folder):
+        row = values if what == "photo" else [float(value) for value in values]
+        tables.setdefault(name, {}).setdefault(where, {})[what] = row
+    found: dict = {}
+    for name, run in _read_runs(folder).items():
         if name not in tables:
             raise ColorlibError(f"{folder / _VALUES} lacks {name}: delete its line in {RUNS}")
         elsewhere = tables[name]
-        losses, scores = elsewhere.pop("training", None), elsewhere.pop("test")
-        epochs = zip(*losses.values(), strict=True) if losses else ()
+        losses, scores = elsewhere.pop("training", {}), elsewhere.pop("test")
+        epochs = zip(*losses.values(), strict=True)
         run["names"], run["scores"] = scores.pop("photo"), scores
         run["history"] = [dict(zip(losses, row, strict=True)) for row in epochs] or None
         run["elsewhere"] = elsewhere
@@ -79,22 +80,13 @@ def pictures(run: Run, results: Path | str | None = None) -> dict[str, Tensor]:
     """What a run predicted: "gray", "predicted" and "photograph", each Lab (6, 3, S, S).
 
     The six are `PREDICTED`. Only a row of the comparison with the first seed has them.
-
-    Args:
-        run: which one.
-        results: the folder of all results; by default `RESULTS`.
     """
     folder = files.user_path(results or RESULTS) / run.scale
     names = _read_runs(folder)[str(run)]["predicted"]
+    members = [_picture_name(run), *(_photo_name(run, name) for name in names)]
     with zipfile.ZipFile(folder / _PICTURES) as pack:
-
-        def read(name: str) -> np.ndarray:
-            with Image.open(io.BytesIO(pack.read(name))) as picture:
-                return np.array(picture)
-
-        predicted = read(_picture_name(run))
-        pairs = np.hstack([read(_photo_name(run, name)) for name in names])
-    gray, photos = np.vsplit(pairs, 2)
+        predicted, *pairs = (np.array(Image.open(pack.open(name))) for name in members)
+    gray, photos = np.vsplit(np.hstack(pairs), 2)
     rows = torch.from_numpy(np.stack((gray, predicted, photos))).movedim(-1, 1) / 255
     tiles = rows.unflatten(-1, (len(PREDICTED), -1)).movedim(3, 1)  # (3, 6, 3, S, S)
     return dict(zip(("gray", "predicted", "photograph"), lab.rgb_to_lab(tiles), strict=True))
@@ -104,10 +96,8 @@ def drawn(run: Run, names: Sequence[str], ab: Tensor, true: Tensor) -> dict[str,
     """The pictures of a run: name in ``pictures.zip`` -> JPEG.
 
     Args:
-        run: which one.
-        names: of the photographs, in the order of `PREDICTED`.
-        ab: what was predicted, (6, 2, S, S) in [-1, 1].
-        true: the photographs, (6, 3, S, S) Lab.
+        names, true: the photographs in the order of `PREDICTED`, (6, 3, S, S) Lab.
+        ab: what was predicted of them, (6, 2, S, S) in [-1, 1].
     """
     L, _ = lab.normalize(true)
     pairs = torch.cat((lab.denormalize(L, 0 * ab), true), dim=-2)
@@ -209,14 +199,14 @@ def _write_values(folder: Path, rows: list[list[str]]) -> None:
 
 def _write_pictures(path: Path, new: Mapping[str, bytes]) -> None:
     """Add pictures to those that are there; the same ones give the same file."""
-    found: dict[str, bytes] = {}
+    found = dict(new)
     if path.is_file():
         with zipfile.ZipFile(path) as pack:
-            found = {name: pack.read(name) for name in pack.namelist()}
+            found = {name: pack.read(name) for name in pack.namelist()} | found
 
     def fill(part: Path) -> None:
         with zipfile.ZipFile(part, "w") as pack:
-            for name, picture in sorted((found | dict(new)).items()):
+            for name, picture in sorted(found.items()):
                 pack.writestr(zipfile.ZipInfo(name), picture)  # dated 1980
 
     files.write(path, fill, overwrite=True)

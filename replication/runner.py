@@ -1,7 +1,6 @@
 """One run of the experiment matrix: train, evaluate, record.
 
-On a CPU a run takes one thread, so that the same seed gives the same tables
-again.
+On a CPU a run takes one thread, so that the same seed gives the same values again.
 """
 
 import math
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -28,6 +28,7 @@ from colorlib.tool import weights
 from colorlib.training.checkpoints import BEST
 from replication import records
 from replication.matrix import Plan, Run
+from replication.nearest import nearest_colour
 
 _TURNED = ("ab_mse", "chroma_ratio")  # metrics of photographs mirrored or upside down
 _ELSEWHERE = (*_TURNED, "classifier_agreement")  # and of other data sets
@@ -48,14 +49,10 @@ class Shared:
 
     def __init__(self, device: str, progress: data.Progress = iter):
         self.device, self._progress = device, progress
-        self.prior = cache(self._prior)
+        self.prior = cache(lambda spec: Prior(spec) if spec else None)
         self.photos = cache(data.photos)
         self.packed = cache(self._packed)
         self.upside_down = cache(self._upside_down)
-
-    def _prior(self, spec: Spec | None) -> Prior | None:
-        """A prior by its spec; None for a network without one."""
-        return Prior(spec) if spec else None
 
     def _packed(
         self, name: str, split: str, size: int, spec: Spec | None,
@@ -88,7 +85,7 @@ def perform(
         results: the folder of all results.
         work: a folder for checkpoints; a finished run leaves none.
         device: "cpu", "cuda:0", ...
-        commit: what `run.json` should name as the library's commit.
+        commit: what ``runs.jsonl`` should name as the library's commit.
         shared: what this process has loaded for other runs on the device.
 
     Raises:
@@ -99,7 +96,7 @@ def perform(
     with threads(1 if device == "cpu" else None):
         prior, packs = shared.prior(plan.prior), _photographs(run, shared)
         test, history = packs["test"], None
-        facts = {"run": str(run), "size": plan.size}
+        facts: dict[str, Any] = {"run": str(run), "size": plan.size}
         if plan.settings is None:
             predict, more = _trivial(run.variant, packs, device)
             facts |= more
@@ -123,14 +120,12 @@ def perform(
             if missing:
                 facts["not here"] = missing
             if run.seed == 0:
-                which = _shown(scores["ab_mse"])
-                names = [test.names[i] for i in which]
-                facts["predicted"] = names
-                ab, true = predict(test.select(which)).cpu(), test.lab(which)
-                pictures = records.drawn(run, names, ab, true)
+                shown = test.select(_shown(scores["ab_mse"]))
+                facts["predicted"] = list(shown.names)
+                pictures = records.drawn(run, shown.names, predict(shown).cpu(), shown.lab())
             if plan.settings and model.attends:
                 facts |= _about_attention(model, prior, plan, packs, device)
-        facts |= _about_photographs(packs, device) | _provenance(device, commit)
+        facts |= _provenance(packs, device, commit)
         facts["seconds"] = round(time.perf_counter() - begun, 1)
         records.write(results, facts, tables, pictures, 4 if plan.compact else 6)
     shutil.rmtree(run.folder(work), ignore_errors=True)
@@ -158,7 +153,7 @@ def _trivial(variant: str, packs: dict[str, Packed], device: str) -> tuple[Predi
     """A trivial baseline, by its name in `TRIVIAL`, and what its record says of it."""
     train = packs["train"]
     if variant == "nearest-colour":
-        predict, neighbours = metrics.nearest_colour(train, packs["val"], device)
+        predict, neighbours = nearest_colour(train, packs["val"], device)
         return predict, {"neighbours": neighbours}
     gray = variant == "gray"
     return metrics.constant(torch.zeros(2) if gray else metrics.mean_colour(train, device)), {}
@@ -211,11 +206,10 @@ def _elsewhere(
     } | {name: shared.packed(name, "test", run.plan.size, spec) for name in others}
     found = {}
     for where, pack in packs.items():
-        metric_names = _ELSEWHERE if where in others else _TURNED
-        found[where] = metrics.scores(predict, pack, metric_names, shared.device)
-        if others:  # NaN for what has not been measured
-            blank = {name: [math.nan] * len(pack) for name in _ELSEWHERE}
-            found[where] = blank | found[where]
+        wanted = _ELSEWHERE if where in others else _TURNED
+        # All have the same metrics; NaN for what has not been measured.
+        blank = {name: [math.nan] * len(pack) for name in (_ELSEWHERE if others else _TURNED)}
+        found[where] = blank | metrics.scores(predict, pack, wanted, shared.device)
     return found
 
 
@@ -257,7 +251,8 @@ def _about_attention(
     }
 
 
-def _about_photographs(packs: dict[str, Packed], device: str) -> dict:
+def _provenance(packs: dict[str, Packed], device: str, commit: str | None) -> dict:
+    """Of which photographs, and by what."""
     return {
         "mean_colour": {  # the losses of predicting it everywhere
             split: metrics.trivial_baselines(packs["train"], packs[split], device)["mean colour"]
@@ -265,11 +260,6 @@ def _about_photographs(packs: dict[str, Packed], device: str) -> dict:
         },
         "photos": {split: len(pack) for split, pack in packs.items()},
         "data_sha256": {split: pack.key for split, pack in packs.items()},
-    }
-
-
-def _provenance(device: str, commit: str | None) -> dict:
-    return {
         "device": device_name(device),
         "torch": torch.__version__,
         "pillow": PIL.__version__,

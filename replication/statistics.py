@@ -35,17 +35,13 @@ def summary(
     where: str | None = None,
     there: Mapping[str, Sequence[dict]] | None = None,
 ) -> Summary:
-    """What runs of a variant come to on test photographs.
+    """What runs of a variant come to on test photographs; a gap not recorded is NaN.
 
     Args:
         rows: variant -> runs on one data set, from `recorded`, among them gray and mean colour.
         variant: one of them.
         where, there: another data set to test on, one of those in "elsewhere", and its rows.
             Both or none.
-
-    Returns:
-        In percent of the mean colour of the data set that is tested on; the gap is NaN where
-        it has not been recorded.
 
     Raises:
         ValueError: one of `where` and `there` without the other.
@@ -155,13 +151,6 @@ def relative(one: Sequence[dict], other: Sequence[dict]) -> Estimate:
     """`estimate` of the error, in percent of the other's."""
     base = np.mean([run["scores"]["ab_mse"] for run in other]).item()
     return estimate(one, other).in_units_of(base / 100)
-
-
-def difference(
-    one: Sequence[dict], other: Sequence[dict], metric: str = "ab_mse"
-) -> tuple[float, float, float]:
-    """Mean, lower and upper end of the 95 % interval of `estimate`."""
-    return estimate(one, other, metric).interval
 
 
 def mean_of(estimates: Sequence[Estimate]) -> Estimate:

@@ -501,30 +501,30 @@ def test_differences_are_paired_by_photograph():
     # Photographs differ by far more than the variants do; pairing takes that out.
     base = [0.0, 10.0, 20.0, 30.0]
     worse = runs_of([1.0, 11.2, 20.8, 31.0])
-    mean, low, high = replication.difference(worse, runs_of(base))
+    mean, low, high = replication.estimate(worse, runs_of(base)).interval
     assert mean == pytest.approx(1.0) and 0.7 < low < 1 < high < 1.3
-    mean, low, high = replication.difference(runs_of(base), worse)
+    mean, low, high = replication.estimate(runs_of(base), worse).interval
     assert mean == pytest.approx(-1.0) and high < 0
     with pytest.raises(ValueError, match="same photographs"):
-        replication.difference(worse, runs_of([1.0, 2.0]))
+        replication.estimate(worse, runs_of([1.0, 2.0]))
 
 
 def test_photographs_without_the_metric_are_left_out():
     nan = math.nan
     some, none = runs_of([1.0, nan, 3.0]), runs_of([nan, 1.0, nan])
-    left = replication.difference(runs_of([1.0, 3.0]), runs_of([0.0, 0.0]))
-    assert replication.difference(some, runs_of([0.0, 9.0, 0.0])) == left
-    assert np.isnan(replication.difference(some, none)).all()
-    assert np.isnan(replication.difference(runs_of([1.0, nan]), runs_of([0.0, 0.0]))).all()
+    left = replication.estimate(runs_of([1.0, 3.0]), runs_of([0.0, 0.0])).interval
+    assert replication.estimate(some, runs_of([0.0, 9.0, 0.0])).interval == left
+    assert np.isnan(replication.estimate(some, none).interval).all()
+    assert np.isnan(replication.estimate(runs_of([1.0, nan]), runs_of([0.0, 0.0])).interval).all()
 
 
 def test_with_one_seed_the_interval_is_that_of_the_paired_t_test():
     gaps = np.random.default_rng(0).normal(0.5, 1, 12)
     wanted = stats.ttest_1samp(gaps, 0).confidence_interval()
-    mean, *ends = replication.difference(runs_of(gaps), runs_of(0 * gaps))
+    mean, *ends = replication.estimate(runs_of(gaps), runs_of(0 * gaps)).interval
     assert mean == pytest.approx(gaps.mean()) and ends == pytest.approx(wanted)
     same = runs_of([1.0, 2.0])
-    assert replication.difference(same, same) == (0, 0, 0)
+    assert replication.estimate(same, same).interval == (0, 0, 0)
 
 
 def test_the_effect_that_could_be_seen_has_a_power_of_four_fifths():
@@ -585,7 +585,7 @@ def test_where_photographs_agree_the_interval_is_that_of_welchs_t_test_over_seed
     ours, theirs = [1.0, 1.2, 1.1], [0.7, 1.3, 0.9, 1.0]
     wanted = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval()
     sides = [runs_of(*([value] * 5 for value in side)) for side in (ours, theirs)]
-    mean, *ends = replication.difference(*sides)
+    mean, *ends = replication.estimate(*sides).interval
     assert mean == pytest.approx(1.1 - 0.975) and ends == pytest.approx(wanted)
 
 
@@ -593,11 +593,11 @@ def test_a_network_with_one_seed_varies_as_the_other_and_a_trivial_baseline_does
     several = runs_of(*([value] * 5 for value in (1.0, 1.2, 1.1)))
     trivial = runs_of([1.0] * 5)
     network = [trivial[0] | {"settings": {"seed": 0}}]
-    mean, *ends = replication.difference(several, trivial)
+    mean, *ends = replication.estimate(several, trivial).interval
     wanted = stats.ttest_1samp([0.0, 0.2, 0.1], 0).confidence_interval()
     assert (mean, *ends) == pytest.approx((0.1, *wanted))
     # A third of the seeds' variance for the mean of three, and all of it for the one.
-    _, low, high = replication.difference(several, network)
+    _, low, high = replication.estimate(several, network).interval
     reach = stats.t.ppf(0.975, 2) * 0.1 * (4 / 3) ** 0.5
     assert (low, high) == pytest.approx((0.1 - reach, 0.1 + reach))
 

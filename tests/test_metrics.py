@@ -12,6 +12,7 @@ from colorlib import colours, data, lab, metrics, networks
 from colorlib.data import Packed
 from colorlib.metrics import classifier, evaluation
 from colorlib.networks import priors
+from replication.nearest import nearest_colour
 
 
 def packed(*colours) -> Packed:
@@ -70,7 +71,7 @@ def test_the_nearest_colour_is_that_of_photographs_with_similar_embeddings():
     train = packed(*colours).with_embeddings(np.array([[9, 0], [8, 0], [0, 9], [0, 8]], "f4"))
     validation = packed((252, 0, 0), (0, 0, 252)).with_embeddings(np.array([[9, 1], [1, 9]], "f4"))
     test = packed((0, 0, 255), (255, 0, 0)).with_embeddings(np.array([[1, 7], [9, 0]], "f4"))
-    predict, count = metrics.nearest_colour(train, validation)
+    predict, count = nearest_colour(train, validation)
     assert count == 2  # four would mix red with blue, and one is further off than the mean of two
     ab = predict(test)
     means = [lab.normalize(one.lab())[1].mean(dim=(0, 2, 3)) for one in (
@@ -78,10 +79,10 @@ def test_the_nearest_colour_is_that_of_photographs_with_similar_embeddings():
     assert ab.shape == (2, 2, 8, 8)
     for found, wanted in zip(ab, means, strict=True):
         assert torch.allclose(found, wanted[:, None, None].expand(2, 8, 8), atol=1e-6)
-    turned = metrics.nearest_colour(train, validation.with_embeddings(np.array([[1, 9], [9, 1]])))
+    turned = nearest_colour(train, validation.with_embeddings(np.array([[1, 9], [9, 1]])))
     assert turned[1] == 4  # where embeddings mislead, the mean of all is best
     with pytest.raises(ValueError, match="embeddings"):
-        metrics.nearest_colour(packed(*colours), validation)
+        nearest_colour(packed(*colours), validation)
 
 
 def test_what_a_prior_makes_of_photographs_is_no_matter_to_the_trivial_baselines(monkeypatch):

@@ -29,6 +29,7 @@ from colorlib.networks import priors
 from colorlib.tool import weights
 from colorlib.training import prepare
 from replication import claims, records, runner
+from replication.nearest import nearest_colour
 
 BOOK = Path(__file__).parents[1] / "book"
 SIZE, PRIOR_SIZE = 16, 32
@@ -306,7 +307,7 @@ def test_the_trivial_baselines_are_gray_and_the_training_photographs_mean(once):
 def test_the_nearest_colour_is_by_the_priors_embeddings_and_chosen_on_validation(once):
     done = once("nearest-colour/any")
     packs = runner._photographs(done.run, runner.Shared("cpu"))
-    predict, count = metrics.nearest_colour(packs["train"], packs["val"])
+    predict, count = nearest_colour(packs["train"], packs["val"])
     assert done.record["scores"] == rounded(metrics.scores(predict, packs["test"]))
     assert done.record["neighbours"] == count and done.call is None
     assert done.record["prior"]["name"] == priors.Spec().name

@@ -1,12 +1,6 @@
 """Metrics of a colorization, on any device, and the trivial baselines that it has to beat."""
 
-from colorlib.metrics.baselines import (
-    NEIGHBOURS,
-    mean_colour,
-    nearest_colour,
-    rmse_in_lab,
-    trivial_baselines,
-)
+from colorlib.metrics.baselines import mean_colour, rmse_in_lab, trivial_baselines
 from colorlib.metrics.classifier import classifier_agreement, gap_closed
 from colorlib.metrics.definitions import (
     BEST,
@@ -26,7 +20,6 @@ from colorlib.metrics.evaluation import attention_distance, constant, network, s
 __all__ = [
     "BEST",
     "METRICS",
-    "NEIGHBOURS",
     "ab_mse",
     "attention_distance",
     "auc",
@@ -38,7 +31,6 @@ __all__ = [
     "delta_e",
     "gap_closed",
     "mean_colour",
-    "nearest_colour",
     "network",
     "psnr_ab",
     "psnr_rgb",

@@ -1,7 +1,6 @@
 """The trivial baselines that a colorization has to beat."""
 
 import math
-from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -55,65 +54,6 @@ def trivial_baselines(
     }
 
 
-NEIGHBOURS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""The numbers that `nearest_colour` chooses from."""
-
-
-def nearest_colour(
-    train: Packed, validation: Packed, device: str | torch.device = "cpu"
-) -> tuple[Callable[[Packed], Tensor], int]:
-    """One colour a photograph: the mean of the training photographs with the nearest embeddings.
-
-    It asks how far a prior takes one without a network: by embeddings' Euclidean
-    distance, the k nearest training photographs. Of `NEIGHBOURS`, k is the one with the
-    smallest error on the validation photographs.
-
-    Args:
-        train, validation: with embeddings.
-        device: where distances are computed.
-
-    Returns:
-        What predicts, as `constant` returns it, and k.
-
-    Raises:
-        ValueError: no embeddings.
-    """
-    means, known = _means(train, device), train.embedding(device=device)
-    if known is None:
-        raise ValueError("the nearest photographs are found by embeddings, which are not there")
-    counts = [k for k in NEIGHBOURS if k <= len(train)]
-
-    def colours(some: Packed) -> Tensor:
-        """Of each photograph the prediction by each count: (B, K, 2)."""
-        own = some.embedding(device=device)
-        assert own is not None
-        order = torch.cdist(own, known).topk(counts[-1], largest=False)
-        sums = means[order.indices].cumsum(dim=1)  # (B, k, 2)
-        return torch.stack([sums[:, k - 1] / k for k in counts], dim=1)
-
-    # Within a photograph no constant colour can do anything about the error around the mean.
-    off = (colours(validation) - _means(validation, device)[:, None]).square().mean(dim=(0, 2))
-    best = int(off.argmin())
-
-    def predict(some: Packed) -> Tensor:
-        ab = colours(some)[:, best, :, None, None]
-        return ab.expand(-1, -1, some.size, some.size)
-
-    return predict, counts[best]
-
-
-def _means(photographs: Packed, device: str | torch.device) -> Tensor:
-    """The mean of ab / 128 of each photograph, (N, 2)."""
-    return torch.cat([means for means, _ in _within(photographs, device)]).float()
-
-
-def _within(photographs: Packed, device: str | torch.device) -> Iterator[Tensor]:
-    """Some photographs at a time: the means of ab / 128 and of its square in each, (2, B, 2)."""
-    for some in photographs.some(at_once(device)):
-        ab = precise(lab.normalize(some.lab(device=device))[1])
-        yield torch.stack((ab, ab.square())).mean(dim=(3, 4))
-
-
 _found: dict[str, Tensor] = {}
 """`Packed.pixels_key` -> `_moments`."""
 
@@ -122,6 +62,9 @@ def _moments(photographs: Packed, device: str | torch.device) -> Tensor:
     """The means of ab / 128 and of its square over all pixels, (2, 2) float64, on the CPU."""
     key = photographs.pixels_key
     if key not in _found:
-        sums = [both.sum(dim=1) for both in _within(photographs, device)]
+        sums = []
+        for some in photographs.some(at_once(device)):
+            ab = precise(lab.normalize(some.lab(device=device))[1])
+            sums.append(torch.stack((ab, ab.square())).mean(dim=(3, 4)).sum(dim=1))
         _found[key] = torch.stack(sums).cpu().double().sum(dim=0) / len(photographs)
     return _found[key]
