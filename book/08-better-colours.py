@@ -273,7 +273,7 @@ print(f"{len(centres)} cells; red {p[red]:.0%}, green {p[green]:.0%}")
 head = networks.build("unet", head="quantized", width=0.125).head
 temperatures, patches = (1.0, 0.38, 0.1, 0.02), []
 for temperature in temperatures:
-    head.temperature = temperature
+    head.settings = replace(head.settings, temperature=temperature)
     a, b = (lab.AB_SCALE * head.ab(z, (2, 2))[0, :, 0, 0]).tolist()
     print(f"T = {temperature:4}: a {a:3.0f}, b {b:3.0f}")
     patch = torch.tensor([60.0, a, b]).view(1, 3, 1, 1)
