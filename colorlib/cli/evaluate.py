@@ -43,7 +43,7 @@ def evaluate(
     """
     from colorlib import files
     from colorlib.base import devices
-    from colorlib.tool import judging
+    from colorlib.metrics import judging
 
     if json_file is not None and json_file.exists():
         raise ColorlibError(f"{json_file} exists already and is not overwritten")
@@ -53,11 +53,11 @@ def evaluate(
         raise ColorlibError(
             f"photos of {size} pixels are too small to judge: {judging.LEAST} is the least"
         )
-    photos, split = judging.unseen(data, split, given)
+    photos, split = judging.unseen(data, split, given.about)
     say_what_is_left_out([data])
     (photographs,) = packed({"photos": (photos, size)}, given.prior(), device, skip_damaged)
     train = judging.to_compare_with(data, photos if split is None else [])
-    scores = judging.scores(given, photographs, train, device)
+    scores = judging.compared(given.name, given.model, photographs, train, device)
     here = devices.device_name(device)
     which = f"{data}, {split}," if split else data
     print(f"{counted(len(photographs), 'photo')} of {which} at {size} x {size}, on {here}")

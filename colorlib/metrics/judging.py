@@ -1,48 +1,54 @@
-"""Weights judged by photographs that they were not trained on, beside trivial baselines."""
+"""A network judged by photographs that it was not trained on, beside trivial baselines."""
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
 from colorlib import data as data_sets
-from colorlib import metrics
 from colorlib.base.errors import ColorlibError
 from colorlib.data import Packed, Photo
 from colorlib.data.fingerprints import TrainedOn
-from colorlib.tool.zoo import Pretrained
+from colorlib.metrics.baselines import mean_colour
+from colorlib.metrics.evaluation import constant, network, scores
+from colorlib.networks import Colorizer
 
 LEAST = 11
 """Pixels: SSIM compares windows of that side."""
 
 
-def scores(
-    given: Pretrained, photographs: Packed, train: Sequence[Photo], device: str = "cpu"
+def compared(
+    name: str,
+    model: Colorizer,
+    photographs: Packed,
+    train: Sequence[Photo],
+    device: str = "cpu",
 ) -> dict[str, dict[str, list[float]]]:
     """What every metric says of gray, of the mean colour and of a network.
 
     Args:
-        given: the weights.
+        name: of the network.
+        model: the network.
         photographs: with the embeddings of their prior if they have one.
         train: photographs whose mean colour is one of the predictions; none for no such one.
         device: where it is computed.
 
     Returns:
-        "gray", "mean colour" and the name of the weights -> metric -> one value a photograph.
+        "gray", "mean colour" and the name of the network -> metric -> one value a photograph.
     """
-    predictions: dict[str, Callable] = {"gray": metrics.constant(torch.zeros(2))}
+    predictions: dict[str, Callable] = {"gray": constant(torch.zeros(2))}
     if train:
         packed = data_sets.pack(train, photographs.size, skip_damaged=True)
-        predictions["mean colour"] = metrics.constant(metrics.mean_colour(packed))
-    name = given.name if given.name not in predictions else f"network {given.name}"
-    predictions[name] = metrics.network(given.model, device)
+        predictions["mean colour"] = constant(mean_colour(packed))
+    predictions[f"network {name}" if name in predictions else name] = network(model, device)
     return {
-        name: metrics.scores(predict, photographs, device=device)
+        name: scores(predict, photographs, device=device)
         for name, predict in predictions.items()
     }
 
 
-def unseen(data: str, split: str | None, given: Pretrained) -> tuple[list[Photo], str | None]:
+def unseen(data: str, split: str | None, about: dict[str, Any]) -> tuple[list[Photo], str | None]:
     """The photographs to judge weights by: those of a split, or else those not trained on.
 
     Warns of photographs that were trained on, and where it is not known which.
@@ -50,7 +56,7 @@ def unseen(data: str, split: str | None, given: Pretrained) -> tuple[list[Photo]
     Args:
         data: a data set, or a folder.
         split: one of them; None for "test", or all of a folder that is not divided.
-        given: the weights, which say what they were trained on.
+        about: what the weights say of themselves, and so of what they were trained on.
 
     Returns:
         The photographs, and their split; None for all of a folder.
@@ -58,7 +64,7 @@ def unseen(data: str, split: str | None, given: Pretrained) -> tuple[list[Photo]
     Raises:
         ColorlibError: all were trained on, or some, and of the others it is not known.
     """
-    trained_on = TrainedOn(given.about)
+    trained_on = TrainedOn(about)
     if split is not None:
         photos = data_sets.photos(data, split)
         if known := sum(photo in trained_on for photo in photos):
