@@ -139,17 +139,19 @@ def write(
         facts: its line of ``runs.jsonl``; "run" is its name.
         tables: where -> what -> values, as in ``values.csv.bz2``.
         pictures: from `drawn`.
-        figures: significant ones of values.
+        figures: significant ones of scores; losses have six.
 
     Raises:
         ColorlibError: the folder cannot be written.
     """
     name = facts["run"]
     folder = files.user_path(results) / name.split("/")[0]
-    own = [
-        [name, where, what, *(one if isinstance(one, str) else f"{one:.{figures}g}" for one in row)]
-        for where, table in tables.items() for what, row in table.items()
-    ]
+    own = []
+    for where, table in tables.items():
+        digits = f".{6 if where == 'training' else figures}g"
+        for what, row in table.items():
+            shown = row if what == "photo" else (format(value, digits) for value in row)
+            own.append([name, where, what, *shown])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):

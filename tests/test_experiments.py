@@ -421,7 +421,9 @@ def recorded_of(results: Path) -> dict[str, dict]:
 def record(results: Path, seed: int, value=1.234567, **more) -> None:
     scores = {"photo": ["a, b.png", "c.png"], "ab_mse": [value, 12.34567]}
     facts = {"run": f"x/coast/fusion/{seed}", "val_loss": 1.234567}
-    records.write(results, facts, {"test": scores, "forest": {"ab_mse": [math.nan]}}, **more)
+    losses = {"epoch": [1, 2], "train_loss": [1.234567, math.nan]}
+    tables = {"training": losses, "test": scores, "forest": {"ab_mse": [math.nan]}}
+    records.write(results, facts, tables, **more)
 
 
 def test_numbers_have_few_figures(tmp_path):
@@ -431,7 +433,8 @@ def test_numbers_have_few_figures(tmp_path):
     assert long["scores"] == {"ab_mse": [1.23457, 12.3457]} and long["val_loss"] == 1.23457
     assert short["scores"] == {"ab_mse": [1.235, 12.35]} and short["val_loss"] == 1.23457
     assert long["names"] == short["names"] == ["a, b.png", "c.png"]
-    assert list(short["elsewhere"]) == ["forest"]
+    assert long["history"][0] == short["history"][0] == {"epoch": 1, "train_loss": 1.23457}
+    assert math.isnan(short["history"][1]["train_loss"]) and list(short["elsewhere"]) == ["forest"]
     assert np.isnan(short["elsewhere"]["forest"]["ab_mse"]).all()
 
 
