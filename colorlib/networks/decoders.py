@@ -59,8 +59,8 @@ class PaperDecoder(nn.Sequential, Decoder):
         """Of the paper's decoder.
 
         Attributes:
-            plain_layers: how many convolutions at its end have no batch normalisation; the
-                head's, which is the last, never has.
+            plain_layers: how many convolutions at its end have no batch
+                normalisation; the head's, which is the last, never has.
         """
 
         plain_layers: int = number(2, least=1, most=5)

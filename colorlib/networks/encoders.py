@@ -60,8 +60,8 @@ class PaperEncoder(nn.Sequential, Encoder):
 
         Attributes:
             coordinates: give it every pixel's x and y too (section 1).
-            downsample: how it halves its map: by "stride" (section 3.4) or, what the paper
-                chose to avoid, by "max-pooling".
+            downsample: how it halves its map: by "stride" (section 3.4) or, what
+                the paper chose to avoid, by "max-pooling".
         """
 
         coordinates: bool = False

@@ -74,9 +74,9 @@ class RegressionHead(Head):
 
         Attributes:
             output: "tanh", or, as written, its derivative, "1-tanh2" (section 3.2).
-            output_gain: factor on the last layer's first weights. Below 1 the network starts
-                near gray; at 1, plain Xavier, it starts with saturated random colours and long
-                predicts nothing but their mean.
+            output_gain: factor on the last layer's first weights. Below 1 the
+                network starts near gray; at 1, plain Xavier, it starts with saturated
+                random colours and long predicts nothing but their mean.
         """
 
         output: str = choice("tanh", "1-tanh2")

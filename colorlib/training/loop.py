@@ -220,7 +220,11 @@ def update(
 def train_epoch(
     step: Step, given: Iterable[tuple[Inputs, Tensor, float]], state: State
 ) -> tuple[float, int]:
-    """One pass over the batches of an epoch: the sum of their photographs' losses, and how many."""
+    """One pass over the batches of an epoch.
+
+    Returns:
+        The sum of their photographs' losses, and how many these are.
+    """
     state.model.train()
     losses, sizes = [], []
     for inputs, ab, share in given:
