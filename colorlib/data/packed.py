@@ -74,18 +74,7 @@ class Packed:
 
     def _rows(self, which: Which | None) -> Tensor:
         """The rows of `pixels` of some photographs; of all if None."""
-        if which is None or isinstance(which, slice):
-            return self.index[slice(None) if which is None else which]
-        try:
-            chosen = torch.as_tensor(which, device=self.index.device)
-            chosen = chosen if chosen.dtype == torch.bool and len(chosen) else _whole(chosen)
-            rows = self.index[chosen]
-        except (IndexError, TypeError, ValueError, RuntimeError) as error:
-            raise IndexError(
-                "photographs are chosen by a list of positions, a mask or a slice; "
-                f"there are {len(self)}, from 0"
-            ) from error
-        return rows
+        return self.index if which is None else _chosen(self.index, which)
 
     def rgb(self, which: Which | None = None) -> Tensor:
         """Photographs as a uint8 tensor (B, 3, S, S), sRGB in 0..255; all by default."""
@@ -204,15 +193,14 @@ class Packed:
 
     def select(self, which: Which) -> "Packed":
         """The same photographs, fewer or in another order; nothing is copied."""
-        everywhere = replace(self, index=torch.arange(len(self)))
-        positions = everywhere._rows(which).cpu().numpy()
-        key, pixels_key = self._keys_after(positions.tobytes())
+        positions = _chosen(torch.arange(len(self)), which)
+        key, pixels_key = self._keys_after(positions.numpy().tobytes())
         return replace(
             self,
-            names=tuple(self.names[i] for i in positions),
-            photos=tuple(self.photos[i] for i in positions) if self.photos else (),
+            names=tuple(self.names[i] for i in positions.tolist()),
+            photos=tuple(self.photos[i] for i in positions.tolist()) if self.photos else (),
             key=key,
-            index=self.index[torch.from_numpy(positions).to(self.index.device)],
+            index=self.index[positions.to(self.index.device)],
             pixels_key=pixels_key,
         )
 
@@ -282,12 +270,23 @@ class Packed:
         return self.select(chroma >= least)
 
 
-def _whole(chosen: Tensor) -> Tensor:
-    """Positions, (B,) int64.
+def _chosen(from_: Tensor, which: Which) -> Tensor:
+    """Some of N numbers, (N,) -> (B,), on their device.
 
     Raises:
-        TypeError: they are none.
+        IndexError: there is no such one; a mask of another length; no whole numbers.
     """
-    if chosen.ndim != 1 or (len(chosen) and chosen.is_floating_point()):
-        raise TypeError("no positions")
-    return chosen.long()
+    try:
+        if isinstance(which, slice):
+            return from_[which]
+        chosen = torch.as_tensor(which, device=from_.device)
+        if chosen.dtype == torch.bool and len(chosen):
+            return from_[chosen]
+        if chosen.ndim != 1 or (len(chosen) and chosen.is_floating_point()):
+            raise TypeError("no positions")
+        return from_[chosen.long()]
+    except (IndexError, TypeError, ValueError, RuntimeError) as error:
+        raise IndexError(
+            "photographs are chosen by a list of positions, a mask or a slice; "
+            f"there are {len(from_)}, from 0"
+        ) from error

@@ -73,10 +73,13 @@ def pack(
     if prior is None:
         return found
     about = describe(prior)
-    rows = embed(good, prior, device, progress)
-    if (made_on := _file(good, prior).with_name(_DEVICE)).is_file():
+    file, of_mirrored = _file(good, about["sha256"]), None
+    rows = _embeddings(file, good, prior, device, progress)
+    if (made_on := file.with_name(_DEVICE)).is_file():
         about["embedded_on"] = made_on.read_text(encoding="utf-8")
-    of_mirrored = embed(good, prior, device, progress, mirrored=True) if mirrored else None
+    if mirrored:
+        file = _file(good, about["sha256"], mirrored=True)
+        of_mirrored = _embeddings(file, good, prior, device, progress, (-1,))
     return found.with_embeddings(rows, of_mirrored, about)
 
 
@@ -111,22 +114,34 @@ def embed(
         UnreadablePhotos: some photographs cannot be read; all of them are named.
         ColorlibError: the cache cannot be written.
     """
-    on_cpu = _is_cpu(device)
     flips = [axis for axis, wanted in ((-1, mirrored), (-2, upside_down)) if wanted]
+    file = _file(photos, prior.key, mirrored, upside_down)
+    return _embeddings(file, photos, prior, device, progress, flips)
+
+
+def _embeddings(
+    file: Path,
+    photos: Sequence[Photo],
+    prior: Prior,
+    device: Device,
+    progress: Progress,
+    flips: Sequence[int] = (),
+) -> Tensor:
+    """`embed`, where the file is known: the prior's key is a hash of all its weights."""
+    on_cpu = _is_cpu(device)
     paths = [str(photo.path) for photo in photos]
 
     def embedded(pixels: np.ndarray) -> np.ndarray:
         # Each thread of Python has a setting of its own.
         with threads(1 if on_cpu else None):
             rgb = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255
-            L, _ = lab.normalize(lab.rgb_to_lab(rgb.flip(flips)))
+            L, _ = lab.normalize(lab.rgb_to_lab(rgb.flip(list(flips))))
             return prior.to(device)(L).cpu().numpy()
 
     def read_and_embedded(some: Sequence[str]) -> tuple[np.ndarray, dict[int, str]]:
         pixels, problems = squares(prior.spec.size, some)
         return embedded(pixels), problems
 
-    file = _file(photos, prior, mirrored, upside_down)
     row = np.dtype(("<f4", (prior.features,)))
     with threads(1 if on_cpu else None):
         notes = {_DEVICE: device_name(str(device))}
@@ -149,11 +164,11 @@ _DEVICE = "device.txt"  # what has computed the embeddings beside it
 
 
 def _file(
-    photos: Sequence[Photo], prior: Prior, mirrored: bool = False, upside_down: bool = False
+    photos: Sequence[Photo], key: str, mirrored: bool = False, upside_down: bool = False
 ) -> Path:
-    """Where embeddings are kept."""
+    """Where the embeddings of a prior with that key are kept."""
     # The word "cpu" once was the kind of device. It stays, so that what is there is found.
-    digest = hashlib.sha256(f"{prior.key} cpu {mirrored} {upside_down}".encode())
+    digest = hashlib.sha256(f"{key} cpu {mirrored} {upside_down}".encode())
     for photo in photos:
         digest.update(photo.sha256.encode())
     return cache_dir() / "embeddings-3" / digest.hexdigest() / "embeddings.npy"
