@@ -33,12 +33,6 @@ def toy_photographs() -> Packed:
     return Packed(pixels, tuple(f"toy-{i}" for i in range(8)), "toy", np.arange(8))
 
 
-@pytest.fixture(autouse=True)
-def nobodys_weights(tmp_path, monkeypatch):
-    """No weights but the library's own, whatever whoever runs the tests has added."""
-    monkeypatch.setenv("COLORLIB_WEIGHTS", str(tmp_path / "added-weights"))
-
-
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
     """An empty cache, and no data but the library's own."""

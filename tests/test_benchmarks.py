@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +24,15 @@ def python(*arguments, **variables) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize("classes", [1, 5])
+def test_the_inception_score_is_how_many_classes_are_told_apart(classes):
+    inception_score = runpy.run_path(str(ROOT / "benchmarks/photographs.py"))["inception_score"]
+    logits = torch.full((10, 50), -30.0)
+    logits[range(10), [i % classes for i in range(10)]] = 30.0
+    assert inception_score(logits) == pytest.approx(classes, rel=1e-4)
+    assert inception_score(torch.zeros(4, 50)) == pytest.approx(1)  # always unsure
 
 
 @pytest.mark.usefixtures("cache")

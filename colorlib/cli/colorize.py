@@ -88,7 +88,7 @@ def colorize(
         note(others)
     if lost:
         what = ", ".join(f"{name} of {n} photo{'s' * (n > 1)}" for name, n in lost.most_common())
-        note(f"not carried, since the format of the new file cannot hold it: {what}")
+        note(f"not carried into the new files: {what}")
     if written < len(jobs):
         raise typer.Exit(130 if interrupted else 1)
 
@@ -104,7 +104,7 @@ def _colorize_file(
     """Colorize one photograph, unless there is no pipeline; returns a line on it.
 
     Args:
-        lost: counts what its new file cannot hold.
+        lost: counts what its new file does not carry.
 
     Raises:
         ColorlibError: whatever the reason is, so that the others go on.
